@@ -1,0 +1,99 @@
+# One door: every command a person or a machine needs. Works with GNU make 3.81, which macOS still ships.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WASM := python/indicator_cache/_wasm/indicator.wasm
+
+# The same interpreter for every cargo call, or PyO3's build script would run again each time.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+# A stale Cargo.lock is a nuisance at a desk and an error in CI.
+LOCKED := $(if $(CI),--locked)
+
+RUST_SOURCES := Cargo.toml $(wildcard Cargo.lock) \
+  $(shell find crates -name '*.rs' -o -name '*.md' -o -name Cargo.toml -o -name '*.bin' 2>/dev/null)
+PYTHON_CODE := $(wildcard python tests tools demo benches benchmarks)
+SHELL_CODE := $(wildcard tools/*.sh) .ci/run
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
+  generate format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- setup: three files, each made once and again when what it is made of changes ---
+
+setup: $(VENV)/stamp-native $(WASM) ## virtual environment, WebAssembly module, native extension
+
+# The stamps live in the environment they describe, so that deleting it deletes them.
+$(VENV)/stamp-python: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || \
+	  { echo 'no ensurepip here (Debian: python3-venv); trying virtualenv' >&2; \
+	    rm -rf $(VENV); $(PYTHON) -m virtualenv --quiet $(VENV); } || \
+	  { echo 'please install python3-venv, or: $(PYTHON) -m pip install --user virtualenv' >&2; exit 1; }
+	@# --group needs pip 25.1
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(WASM): tools/build_wasm.sh tools/wasm_target.sh $(filter-out crates/py/%,$(RUST_SOURCES))
+	bash tools/build_wasm.sh $(LOCKED)
+
+$(VENV)/stamp-native: $(VENV)/stamp-python $(RUST_SOURCES) | $(WASM)
+	. $(BIN)/activate && PIP_QUIET=1 maturin develop --quiet --release $(LOCKED)
+	@touch $@
+
+# --- what people run ---
+
+demo: setup ## the demonstration on real prices; writes demo/out
+	$(BIN)/python demo/main.py
+
+test: fmt-check lint test-rust typecheck test-python ## everything that CI checks
+
+generate: setup ## regenerate what comes from the kernels' declarations
+	$(BIN)/python tools/generate.py
+
+format: $(VENV)/stamp-python ## format Rust and Python
+	cargo fmt --all
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+clean: ## remove everything that is not in git and can be made again
+	rm -rf target $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f python/indicator_cache/_native*.so
+
+# --- the parts of `make test` ---
+
+fmt-check: $(VENV)/stamp-python ## formatting
+	cargo fmt --all --check
+	$(BIN)/ruff format --check
+
+lint: $(VENV)/stamp-python lint-wasm ## clippy, rustdoc, ruff, shellcheck
+	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
+	$(BIN)/ruff check
+	$(BIN)/shellcheck $(SHELL_CODE)
+
+# Debian's wasm toolchain has no clippy.
+lint-wasm:
+	@if [ "$$(bash tools/wasm_target.sh --which)" = rustup ]; then \
+	  set -x; bash tools/wasm_target.sh clippy --package indicator-wasm $(LOCKED) -- -D warnings; \
+	else echo 'lint-wasm: skipped, no clippy for this wasm toolchain'; fi
+
+test-rust: test-no-std ## cargo test: the laws, kernel by kernel
+	cargo test --package indicator-core --package indicator-wasm $(LOCKED)
+
+# The core alone, without its `std` feature, where usize has 32 bits and there is no operating system.
+test-no-std:
+	bash tools/wasm_target.sh build --package indicator-core $(LOCKED)
+
+typecheck: setup ## mypy --strict, and the stubs against the running package
+	$(BIN)/mypy --strict $(PYTHON_CODE)
+	$(BIN)/python -m mypy.stubtest indicator_cache --mypy-config-file pyproject.toml \
+	  $(addprefix --allowlist ,$(wildcard tests/typing/stubtest-allowlist.txt))
+
+test-python: setup ## pytest, with the examples in README.md
+	$(BIN)/python -m pytest

@@ -1,0 +1,86 @@
+//! The contract between an indicator and everything else.
+//!
+//! An indicator is a state machine that takes the next bars of its input columns and writes as many
+//! results. There is no second, "batch" implementation: a batch is the state machine run once over
+//! everything, a live bar is a run of length one, the value of a forming bar is a run on a clone.
+//! Whatever is true of one is therefore true of all, and the laws below can be tested once, over
+//! the whole registry (`tests/laws.rs`):
+//!
+//! 1. **split** any cutting of the bars into runs gives the same bits;
+//! 2. **resume** a clone, or a state saved and loaded, goes on identically;
+//! 3. **no surprises** no input makes a kernel panic, and after construction nothing allocates;
+//! 4. **canonical NaN** every NaN that leaves a machine is `0x7ff8_0000_0000_0000`.
+//!
+//! # Writing a kernel
+//!
+//! Implement [`Kernel`] for a struct whose fields are primitives (see [`crate::primitives`]), list
+//! those fields in [`Kernel::parts`], and add one line to [`crate::registry`]. Saving, loading,
+//! resetting, cutting into blocks, shape checks and canonical NaN come with it. To keep the bits
+//! the same on every machine: write `a * b + c`, never `mul_add`; write a comparison and a select,
+//! never `f64::min` or `f64::max`; take `ln`, `exp` and the like from `libm` alone.
+
+use crate::error::Error;
+use crate::spec::{Params, Spec};
+use crate::state::State;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Bars that a kernel is handed at once at most: 512 columns entries of eight bytes, so that a
+/// dozen scratch columns stay in a 64 KiB first-level cache.
+pub const BLOCK: usize = 512;
+
+/// Runs this short use scratch columns of this size, so that a live bar does not pay for zeroing
+/// [`BLOCK`] of them.
+pub const SHORT_BLOCK: usize = 16;
+
+/// One indicator, typed. Implemented once per indicator, in `kernels/`.
+pub trait Kernel: Clone + Send + Sync + 'static {
+    /// The declaration from which bindings, documentation and tests are made.
+    const SPEC: &'static Spec;
+
+    /// Builds the initial state.
+    ///
+    /// `params` have already been checked against [`Spec::params`].
+    ///
+    /// # Errors
+    /// [`Error::Memory`], or [`Error::Parameter`] for a rule that involves several parameters.
+    fn new(params: &Params<'_>) -> Result<Self, Error>;
+
+    /// Takes the next bars, `N` at most, and writes one result per bar into each output.
+    ///
+    /// The number of columns is that of the spec and all have one length. `N` is there for scratch
+    /// columns on the stack; it must not influence the result.
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
+
+    /// Hands every stateful part to `visit`, in an order that never changes.
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State));
+}
+
+/// One indicator with its state, behind one virtual call per run: what the bindings hold.
+///
+/// Every [`Kernel`] gets this for nothing.
+pub trait Machine: Send + Sync {
+    /// The indicator's declaration.
+    fn spec(&self) -> &'static Spec;
+
+    /// The parameters it was built with, in the spec's order.
+    fn params(&self) -> &[f64];
+
+    /// Bars taken since construction or the last reset.
+    fn bars(&self) -> u64;
+
+    /// Takes the next bars. Any number, none included.
+    ///
+    /// # Errors
+    /// [`Error::Count`] and [`Error::Length`], before anything is computed.
+    fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error>;
+
+    /// Back to the state after construction.
+    fn reset(&mut self);
+
+    /// The state as bytes: versioned, little-endian, the same on every backend.
+    fn save(&self) -> Vec<u8>;
+
+    /// An independent copy, which goes on identically.
+    fn boxed_clone(&self) -> Box<dyn Machine>;
+}

@@ -1,0 +1,89 @@
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::sqrt;
+use crate::primitives::window::WindowMoments;
+use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the Bollinger bands.
+#[derive(Clone)]
+pub struct Bollinger {
+    moments: WindowMoments,
+    /// `1 / (period - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
+    per_degree: f64,
+    std_factor: f64,
+}
+
+impl Kernel for Bollinger {
+    const SPEC: &'static Spec = &Spec {
+        name: "bollinger",
+        title: "Bollinger bands",
+        group: "volatility",
+        summary: "Moving average with bands at a multiple of the standard deviation on either side.",
+        formula: "middle = sma(x, period)\nstd[t] = sqrt(sum((x[i] - middle[t])^2 for i in t-period+1 .. t) / (period - 1))\nupper = middle + std_factor * std\nlower = middle - std_factor * std",
+        source: "J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7",
+        reference: "pandas: x.rolling(period).mean() +- std_factor * x.rolling(period).std()",
+        gaps: "NaN while any of the last `period` bars is missing. With a period of one bar there is a middle, but no deviation.",
+        inputs: &["x"],
+        params: &[
+            Param {
+                name: "period",
+                summary: "Length of the window, in bars.",
+                domain: Domain::period(1, 20),
+            },
+            Param {
+                name: "std_factor",
+                summary: "Distance of the bands, in sample standard deviations.",
+                domain: Domain::Float { min: 0.0, max: 1e6, default: 2.0 },
+            },
+        ],
+        outputs: &[
+            Output {
+                name: "upper",
+                summary: "Upper band, in the unit of the input.",
+                first_valid: bands_start,
+                first_valid_text: "max(period, 2) - 1",
+            },
+            Output {
+                name: "middle",
+                summary: "Mean of the window, in the unit of the input.",
+                first_valid: |params| params.integer(0) as u64 - 1,
+                first_valid_text: "period - 1",
+            },
+            Output {
+                name: "lower",
+                summary: "Lower band, in the unit of the input.",
+                first_valid: bands_start,
+                first_valid_text: "max(period, 2) - 1",
+            },
+        ],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("bollinger.md"),
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        let period = params.integer(0);
+        let per_degree = 1.0 / (period - 1) as f64;
+        Ok(Self { moments: WindowMoments::new(period)?, per_degree, std_factor: params.float(1) })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([x], [upper, middle, lower]) = (inputs, outputs) else { return };
+        self.moments.run::<N>(x, middle, lower);
+        for (upper, (middle, lower)) in upper.iter_mut().zip(middle.iter().zip(lower.iter_mut())) {
+            let width = self.std_factor * sqrt(*lower * self.per_degree);
+            *upper = middle + width;
+            *lower = middle - width;
+        }
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.moments);
+    }
+}
+
+fn bands_start(params: &Params<'_>) -> u64 {
+    params.integer(0).max(2) as u64 - 1
+}

@@ -1,0 +1,116 @@
+use super::true_range::TrueRange;
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::delay::Delay;
+use crate::primitives::recurrence::{Ewm, Gap};
+use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the directional movement index.
+#[derive(Clone)]
+pub struct Dmi {
+    previous_high: Delay,
+    previous_low: Delay,
+    range: TrueRange,
+    mean_plus: Ewm,
+    mean_minus: Ewm,
+    mean_range: Ewm,
+    adx: Ewm,
+}
+
+/// The movement `own` where it is the larger one and not downwards, else zero.
+#[inline(always)]
+fn movement(own: f64, other: f64) -> f64 {
+    if own > other && own > 0.0 { own } else { 0.0 }
+}
+
+impl Kernel for Dmi {
+    const SPEC: &'static Spec = &Spec {
+        name: "dmi",
+        title: "Directional movement index",
+        group: "trend",
+        summary: "Strength of the movement upwards, downwards, and of either direction.",
+        formula: "up = high[t] - high[t-1], down = low[t-1] - low[t]\nplus_dm = up if up > down and up > 0 else 0, minus_dm = down if down > up and down > 0 else 0\nwilder: y[t] = x[t] / period + (1 - 1 / period) * y[t-1]\nplus_di = 100 * wilder(plus_dm) / wilder(true_range), minus_di = 100 * wilder(minus_dm) / wilder(true_range)\ndx = 100 * abs(plus_di - minus_di) / (plus_di + minus_di)\nadx = wilder(dx)",
+        source: "J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV",
+        reference: "pandas: ewm(alpha=1/period, adjust=False).mean() of +DM, -DM, true range and dx",
+        gaps: "Comparisons with a missing bar are false, so both movements are zero there. A missing true range, and a dx of 0 / 0, repeat the last average while the weight of the past goes on decaying.",
+        inputs: &["high", "low", "close"],
+        params: &[Param {
+            name: "period",
+            summary: "Reciprocal of the smoothing factor, in bars.",
+            domain: Domain::period(1, 14),
+        }],
+        outputs: &[
+            Output {
+                name: "plus_di",
+                summary: "Upward movement, in percent of the range.",
+                first_valid: |_| 0,
+                first_valid_text: "0",
+            },
+            Output {
+                name: "minus_di",
+                summary: "Downward movement, in percent of the range.",
+                first_valid: |_| 0,
+                first_valid_text: "0",
+            },
+            Output {
+                name: "adx",
+                summary: "Strength of the trend, from 0 to 100.",
+                first_valid: |_| 1,
+                first_valid_text: "1",
+            },
+        ],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("dmi.md"),
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        let mean = || Ewm::new(params.reciprocal(0), Gap::Decay);
+        Ok(Self {
+            previous_high: Delay::new(1)?,
+            previous_low: Delay::new(1)?,
+            range: TrueRange::start()?,
+            mean_plus: mean(),
+            mean_minus: mean(),
+            mean_range: mean(),
+            adx: mean(),
+        })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([high, low, close], [plus_di, minus_di, adx]) = (inputs, outputs) else { return };
+        let n = high.len();
+        let (mut plus, mut minus, mut scratch) = ([0.0; N], [0.0; N], [0.0; N]);
+        let (plus, minus, scratch) = (&mut plus[..n], &mut minus[..n], &mut scratch[..n]);
+        self.previous_high.run(high, plus_di);
+        self.previous_low.run(low, minus_di);
+        for t in 0..n {
+            let (up, down) = (high[t] - plus_di[t], minus_di[t] - low[t]);
+            plus[t] = movement(up, down);
+            minus[t] = movement(down, up);
+        }
+        self.mean_plus.run(plus, plus_di);
+        self.mean_minus.run(minus, minus_di);
+        self.range.write(high, low, close, scratch);
+        let mean_range = plus;
+        self.mean_range.run(scratch, mean_range);
+        for t in 0..n {
+            plus_di[t] = 100.0 * (plus_di[t] / mean_range[t]);
+            minus_di[t] = 100.0 * (minus_di[t] / mean_range[t]);
+            scratch[t] = 100.0 * ((plus_di[t] - minus_di[t]).abs() / (plus_di[t] + minus_di[t]));
+        }
+        self.adx.run(scratch, adx);
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.previous_high);
+        visit(&mut self.previous_low);
+        visit(self.range.part());
+        visit(&mut self.mean_plus);
+        visit(&mut self.mean_minus);
+        visit(&mut self.mean_range);
+        visit(&mut self.adx);
+    }
+}

@@ -1,0 +1,59 @@
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::recurrence::{Ewm, Gap};
+use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the exponential moving average.
+#[derive(Clone)]
+pub struct Ema {
+    mean: Ewm,
+}
+
+/// The smoothing factor whose mean has the same centre of mass as a plain mean over `period` bars.
+#[must_use]
+pub fn alpha(period: usize) -> f64 {
+    2.0 / (period as f64 + 1.0)
+}
+
+impl Kernel for Ema {
+    const SPEC: &'static Spec = &Spec {
+        name: "ema",
+        title: "Exponential moving average",
+        group: "trend",
+        summary: "Mean of all prices so far, each weighted by a constant factor less than the next.",
+        formula: "alpha = 2 / (period + 1)\nema[0] = x[0]\nema[t] = alpha * x[t] + (1 - alpha) * ema[t-1]",
+        source: "R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959",
+        reference: "pandas: x.ewm(span=period, adjust=False).mean()",
+        gaps: "Missing bars before the first price give NaN. At a later one the last result is repeated, and the weight of the past goes on decaying.",
+        inputs: &["x"],
+        params: &[Param {
+            name: "period",
+            summary: "Span of the mean, in bars.",
+            domain: Domain::period(1, 20),
+        }],
+        outputs: &[Output {
+            name: "ema",
+            summary: "The mean, in the unit of the input.",
+            first_valid: |_| 0,
+            first_valid_text: "0",
+        }],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("ema.md"),
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        Ok(Self { mean: Ewm::new(alpha(params.integer(0)), Gap::Decay) })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([x], [ema]) = (inputs, outputs) else { return };
+        self.mean.run(x, ema);
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.mean);
+    }
+}

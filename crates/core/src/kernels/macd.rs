@@ -1,0 +1,93 @@
+use super::ema;
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::recurrence::{Ewm, Gap};
+use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the moving average convergence/divergence.
+#[derive(Clone)]
+pub struct Macd {
+    fast: Ewm,
+    slow: Ewm,
+    signal: Ewm,
+}
+
+impl Kernel for Macd {
+    const SPEC: &'static Spec = &Spec {
+        name: "macd",
+        title: "Moving average convergence/divergence",
+        group: "momentum",
+        summary: "Difference of a fast and a slow exponential moving average, with its own average as signal.",
+        formula: "macd = ema(x, fast) - ema(x, slow)\nsignal = ema(macd, signal)\nhistogram = macd - signal",
+        source: "G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979",
+        reference: "pandas: m = x.ewm(span=fast, adjust=False).mean() - x.ewm(span=slow, adjust=False).mean(); m.ewm(span=signal, adjust=False).mean()",
+        gaps: "Missing bars before the first price give NaN. At a later one both averages are repeated, so that the difference is too, and the signal goes on towards it.",
+        inputs: &["x"],
+        params: &[
+            Param {
+                name: "fast",
+                summary: "Span of the fast average, in bars.",
+                domain: Domain::period(1, 12),
+            },
+            Param {
+                name: "slow",
+                summary: "Span of the slow average, in bars.",
+                domain: Domain::period(1, 26),
+            },
+            Param {
+                name: "signal",
+                summary: "Span of the signal's average, in bars.",
+                domain: Domain::period(1, 9),
+            },
+        ],
+        outputs: &[
+            Output {
+                name: "macd",
+                summary: "Fast minus slow average, in the unit of the input.",
+                first_valid: |_| 0,
+                first_valid_text: "0",
+            },
+            Output {
+                name: "signal",
+                summary: "Average of the difference, in the unit of the input.",
+                first_valid: |_| 0,
+                first_valid_text: "0",
+            },
+            Output {
+                name: "histogram",
+                summary: "Difference minus signal, in the unit of the input.",
+                first_valid: |_| 0,
+                first_valid_text: "0",
+            },
+        ],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("macd.md"),
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        let mean = |index| Ewm::new(ema::alpha(params.integer(index)), Gap::Decay);
+        Ok(Self { fast: mean(0), slow: mean(1), signal: mean(2) })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([x], [macd, signal, histogram]) = (inputs, outputs) else { return };
+        self.fast.run(x, macd);
+        self.slow.run(x, signal);
+        for (macd, &slow) in macd.iter_mut().zip(&**signal) {
+            *macd -= slow;
+        }
+        self.signal.run(macd, signal);
+        for (histogram, (&macd, &signal)) in histogram.iter_mut().zip(macd.iter().zip(&**signal)) {
+            *histogram = macd - signal;
+        }
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.fast);
+        visit(&mut self.slow);
+        visit(&mut self.signal);
+    }
+}

@@ -1,0 +1,56 @@
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::delay::Delay;
+use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the rate of change.
+#[derive(Clone)]
+pub struct Roc {
+    earlier: Delay,
+}
+
+impl Kernel for Roc {
+    const SPEC: &'static Spec = &Spec {
+        name: "roc",
+        title: "Rate of change",
+        group: "momentum",
+        summary: "Change of the price over some bars, in percent.",
+        formula: "roc[t] = (x[t] - x[t-period]) / x[t-period] * 100",
+        source: "M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980",
+        reference: "pandas: x.diff(period) / x.shift(period) * 100",
+        gaps: "NaN where either of the two bars is missing. A zero price `period` bars ago gives what IEEE division gives: an infinity, or NaN for 0 / 0.",
+        inputs: &["x"],
+        params: &[Param {
+            name: "period",
+            summary: "Distance of the two prices, in bars.",
+            domain: Domain::period(1, 14),
+        }],
+        outputs: &[Output {
+            name: "roc",
+            summary: "The change, in percent.",
+            first_valid: |params| params.integer(0) as u64,
+            first_valid_text: "period",
+        }],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("roc.md"),
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        Ok(Self { earlier: Delay::new(params.integer(0))? })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([x], [roc]) = (inputs, outputs) else { return };
+        self.earlier.run(x, roc);
+        for (roc, &x) in roc.iter_mut().zip(*x) {
+            *roc = (x - *roc) / *roc * 100.0;
+        }
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.earlier);
+    }
+}

@@ -1,0 +1,91 @@
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::delay::Delay;
+use crate::primitives::recurrence::{Ewm, Gap};
+use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the relative strength index.
+#[derive(Clone)]
+pub struct Rsi {
+    previous: Delay,
+    gain: Ewm,
+    loss: Ewm,
+}
+
+/// The part of `change` above zero; NaN stays NaN.
+#[inline(always)]
+fn rise(change: f64) -> f64 {
+    if change <= 0.0 { 0.0 } else { change }
+}
+
+/// `100 - 100 / (1 + gain / loss)` without its cancellation near zero.
+#[inline(always)]
+fn index(gain: f64, loss: f64) -> f64 {
+    let sum = gain + loss;
+    // One infinite average decides the quotient, which the form below it does not see.
+    if sum.abs() < f64::INFINITY { 100.0 * (gain / sum) } else { 100.0 / (1.0 + loss / gain) }
+}
+
+impl Kernel for Rsi {
+    const SPEC: &'static Spec = &Spec {
+        name: "rsi",
+        title: "Relative strength index",
+        group: "momentum",
+        summary: "Share of the rises in all recent price changes, from 0 to 100.",
+        formula: "d[t] = x[t] - x[t-1]\ngain = wilder(max(d, 0)), loss = wilder(max(-d, 0))\nwilder: y[t] = d[t] / period + (1 - 1 / period) * y[t-1], from the first change on\nrsi = 100 * gain / (gain + loss) = 100 - 100 / (1 + gain / loss)",
+        source: "J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI",
+        reference: "pandas: 100 - 100 / (1 + gain.ewm(alpha=1/period, adjust=False).mean() / loss.ewm(alpha=1/period, adjust=False).mean())",
+        gaps: "A change with a missing end is missing. There the last result is repeated, and the weight of the past goes on decaying. NaN while no price has changed.",
+        inputs: &["x"],
+        params: &[Param {
+            name: "period",
+            summary: "Reciprocal of the smoothing factor, in bars.",
+            domain: Domain::period(1, 14),
+        }],
+        outputs: &[Output {
+            name: "rsi",
+            summary: "The index, from 0 to 100.",
+            first_valid: |_| 1,
+            first_valid_text: "1",
+        }],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("rsi.md"),
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        let alpha = params.reciprocal(0);
+        Ok(Self {
+            previous: Delay::new(1)?,
+            gain: Ewm::new(alpha, Gap::Decay),
+            loss: Ewm::new(alpha, Gap::Decay),
+        })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([x], [rsi]) = (inputs, outputs) else { return };
+        let n = x.len();
+        let (mut gain, mut loss) = ([0.0; N], [0.0; N]);
+        let (gain, loss, rsi) = (&mut gain[..n], &mut loss[..n], &mut rsi[..n]);
+        self.previous.run(x, rsi);
+        for t in 0..n {
+            let change = x[t] - rsi[t];
+            gain[t] = rise(change);
+            loss[t] = rise(-change);
+        }
+        self.gain.run(gain, rsi);
+        gain.copy_from_slice(rsi);
+        self.loss.run(loss, rsi);
+        for (rsi, &gain) in rsi.iter_mut().zip(&*gain) {
+            *rsi = index(gain, *rsi);
+        }
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.previous);
+        visit(&mut self.gain);
+        visit(&mut self.loss);
+    }
+}

@@ -1,0 +1,53 @@
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::window::WindowMean;
+use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the simple moving average.
+#[derive(Clone)]
+pub struct Sma {
+    mean: WindowMean,
+}
+
+impl Kernel for Sma {
+    const SPEC: &'static Spec = &Spec {
+        name: "sma",
+        title: "Simple moving average",
+        group: "trend",
+        summary: "Mean of the last prices.",
+        formula: "sma[t] = (x[t-period+1] + ... + x[t]) / period",
+        source: "R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36",
+        reference: "pandas: x.rolling(period).mean()",
+        gaps: "NaN while any of the last `period` bars is missing.",
+        inputs: &["x"],
+        params: &[Param {
+            name: "period",
+            summary: "Length of the window, in bars.",
+            domain: Domain::period(1, 20),
+        }],
+        outputs: &[Output {
+            name: "sma",
+            summary: "The mean, in the unit of the input.",
+            first_valid: |params| params.integer(0) as u64 - 1,
+            first_valid_text: "period - 1",
+        }],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("sma.md"),
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        Ok(Self { mean: WindowMean::new(params.integer(0))? })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([x], [sma]) = (inputs, outputs) else { return };
+        self.mean.run::<N>(x, sma);
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.mean);
+    }
+}

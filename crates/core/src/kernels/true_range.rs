@@ -1,0 +1,71 @@
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::delay::Delay;
+use crate::primitives::larger_present;
+use crate::spec::{Output, Params, Spec};
+use crate::state::State;
+
+/// State of the true range. Other kernels have it as a part.
+#[derive(Clone)]
+pub struct TrueRange {
+    previous_close: Delay,
+}
+
+impl TrueRange {
+    pub(super) fn start() -> Result<Self, Error> {
+        Ok(Self { previous_close: Delay::new(1)? })
+    }
+
+    /// Takes the next bars; writes the true range of each.
+    #[inline(always)]
+    pub(super) fn write(&mut self, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) {
+        self.previous_close.run(close, out);
+        for ((range, &high), &low) in out.iter_mut().zip(high).zip(low) {
+            let previous = *range;
+            let up = larger_present(high - low, (high - previous).abs());
+            *range = larger_present(up, (low - previous).abs());
+        }
+    }
+
+    pub(super) fn part(&mut self) -> &mut dyn State {
+        &mut self.previous_close
+    }
+}
+
+impl Kernel for TrueRange {
+    const SPEC: &'static Spec = &Spec {
+        name: "true_range",
+        title: "True range",
+        group: "volatility",
+        summary: "Range of a bar, extended to the close before it.",
+        formula: "true_range[t] = max(high[t] - low[t], abs(high[t] - close[t-1]), abs(low[t] - close[t-1]))",
+        source: "J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III",
+        reference: "pandas: concat([h - l, (h - c.shift()).abs(), (l - c.shift()).abs()], axis=1).max(axis=1)",
+        gaps: "Whichever of the three differences exist take part: the first bar, and the bar after a missing one, give high - low. NaN when none exists.",
+        inputs: &["high", "low", "close"],
+        params: &[],
+        outputs: &[Output {
+            name: "true_range",
+            summary: "The range, in the unit of the prices.",
+            first_valid: |_| 0,
+            first_valid_text: "0",
+        }],
+        transcendental: false,
+        revision: 1,
+        prose: include_str!("true_range.md"),
+    };
+
+    fn new(_: &Params<'_>) -> Result<Self, Error> {
+        Self::start()
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([high, low, close], [true_range]) = (inputs, outputs) else { return };
+        self.write(high, low, close, true_range);
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(self.part());
+    }
+}

@@ -1,0 +1,155 @@
+//! The object-safe twin of a kernel, once for all kernels.
+
+use crate::error::Error;
+use crate::kernel::{BLOCK, Kernel, Machine, SHORT_BLOCK};
+use crate::primitives::canonical;
+use crate::spec::{MAX_INPUTS, MAX_OUTPUTS, Spec};
+use crate::state::{self, Header, Reader};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// A kernel with what is the same for every kernel.
+#[derive(Clone)]
+struct Instance<K> {
+    kernel: K,
+    params: Vec<f64>,
+    bars: u64,
+}
+
+/// Builds the machine of a kernel after checking its parameters.
+pub(crate) fn create<K: Kernel>(params: &[f64]) -> Result<Box<dyn Machine>, Error> {
+    Ok(Box::new(Instance::<K>::new(params)?))
+}
+
+/// Rebuilds a machine from what follows the header of a saved state.
+pub(crate) fn restore<K: Kernel>(
+    header: &Header<'_>,
+    from: &mut Reader<'_>,
+) -> Result<Box<dyn Machine>, Error> {
+    let mut instance = Instance::<K>::new(&header.params)?;
+    let mut result = Ok(());
+    instance.kernel.parts(&mut |part| {
+        if result.is_ok() {
+            result = part.load(from);
+        }
+    });
+    result?;
+    state::expect_end(from)?;
+    instance.bars = header.bars;
+    Ok(Box::new(instance))
+}
+
+impl<K: Kernel> Instance<K> {
+    fn new(params: &[f64]) -> Result<Self, Error> {
+        let kernel = K::new(&K::SPEC.check(params)?)?;
+        Ok(Self {
+            kernel,
+            params: params.to_vec(),
+            bars: 0,
+        })
+    }
+
+    /// Cuts a run of any length into blocks that fit the scratch columns.
+    fn run_blocks<const N: usize>(
+        &mut self,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+        bars: usize,
+    ) {
+        let mut start = 0;
+        while start < bars {
+            let block = start..bars.min(start + N);
+            let mut columns: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
+            for (column, input) in columns.iter_mut().zip(inputs) {
+                *column = &input[block.clone()];
+            }
+            let mut results: [&mut [f64]; MAX_OUTPUTS] =
+                [(); MAX_OUTPUTS].map(|()| -> &mut [f64] { &mut [] });
+            for (result, output) in results.iter_mut().zip(outputs.iter_mut()) {
+                *result = &mut output[block.clone()];
+            }
+            let results = &mut results[..K::SPEC.outputs.len()];
+            self.kernel.run::<N>(&columns[..inputs.len()], results);
+            for value in results.iter_mut().flat_map(|column| column.iter_mut()) {
+                *value = canonical(*value);
+            }
+            start = block.end;
+        }
+    }
+}
+
+impl<K: Kernel> Machine for Instance<K> {
+    fn spec(&self) -> &'static Spec {
+        K::SPEC
+    }
+
+    fn params(&self) -> &[f64] {
+        &self.params
+    }
+
+    fn bars(&self) -> u64 {
+        self.bars
+    }
+
+    fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error> {
+        let bars = check_shape(K::SPEC, inputs, outputs)?;
+        if bars <= SHORT_BLOCK {
+            self.run_blocks::<SHORT_BLOCK>(inputs, outputs, bars);
+        } else {
+            self.run_blocks::<BLOCK>(inputs, outputs, bars);
+        }
+        self.bars += bars as u64;
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.kernel.parts(&mut |part| part.reset());
+        self.bars = 0;
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let spec = K::SPEC;
+        let header = Header {
+            name: spec.name.as_bytes(),
+            revision: spec.revision,
+            params: self.params.clone(),
+            bars: self.bars,
+        };
+        let mut to = header.write();
+        // `parts` lends the parts mutably, for loading; saving must leave this state alone.
+        self.kernel.clone().parts(&mut |part| part.save(&mut to));
+        state::finish(to)
+    }
+
+    fn boxed_clone(&self) -> Box<dyn Machine> {
+        Box::new(self.clone())
+    }
+}
+
+fn check_shape(spec: &Spec, inputs: &[&[f64]], outputs: &[&mut [f64]]) -> Result<usize, Error> {
+    if inputs.len() != spec.inputs.len() {
+        return Err(Error::Count {
+            what: "input columns",
+            given: inputs.len(),
+            expected: spec.inputs.len(),
+        });
+    }
+    if outputs.len() != spec.outputs.len() {
+        return Err(Error::Count {
+            what: "output columns",
+            given: outputs.len(),
+            expected: spec.outputs.len(),
+        });
+    }
+    let expected = inputs.first().map_or(0, |column| column.len());
+    let lengths = inputs
+        .iter()
+        .map(|column| column.len())
+        .chain(outputs.iter().map(|column| column.len()));
+    for given in lengths {
+        if given != expected {
+            return Err(Error::Length { given, expected });
+        }
+    }
+    Ok(expected)
+}

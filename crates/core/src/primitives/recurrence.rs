@@ -1,0 +1,516 @@
+//! Exponentially weighted means: every EMA and every Wilder average.
+//!
+//! # What is computed
+//!
+//! `y[t] = alpha * x[t] + beta * y[t-1]` with `beta = 1 - alpha`, from the first present `x` on.
+//! At a missing bar the result is repeated; what happens to the weight of the past is [`Gap`].
+//!
+//! # Why blocks
+//!
+//! Done bar by bar, each result waits for the one before: a multiplication and an addition, some
+//! eight cycles, whatever the width of the machine. So bars are taken in blocks of eight. Inside a
+//! block the weighted sum of its own bars is formed by a scan whose shape is fixed (three steps:
+//! over 2, 4, 8 bars), which vectorises; between blocks one multiplication and one addition carry
+//! the past. The rounding errors of the two ways differ, so the blocks are part of the
+//! *specification*: they are counted from the first bar after a start or a gap, never from the
+//! start of an array, and a single live bar computes its own row of the same scan. That is why
+//! the cut of the bars into runs cannot show in the result.
+//!
+//! # Why offsets
+//!
+//! Within a block everything is relative to a level `c`, a price close by:
+//! `y = c + (scan of alpha * (x - c) + beta^(k+1) * z)` with `z = y_before - c`. This costs a
+//! subtraction and an addition, and buys two things. A constant series gives exactly that constant
+//! (so the difference of two averages of it is exactly zero), and the error is in proportion to
+//! the spread of the prices, not to their level. `c` is the smaller in magnitude of the block's
+//! first value and the value before it, so that one bad tick never becomes the level. Going from
+//! one block to the next, `z' = (scan + (c - c')) + beta^8 * z`: what is in brackets does not wait
+//! for the past, so the chain is still one multiplication and one addition per eight bars.
+//!
+//! # Serial bars
+//!
+//! The bar after a start or a gap, and every bar with a value that is infinite or at least
+//! [`LIMIT`] (beyond which `x - c` might overflow), is taken on its own, by the formula of the
+//! definition; a new block begins after it. Infinite values are data: they make the mean infinite
+//! until infinities of both signs have met, from which NaN the next present bar starts anew. A past
+//! whose weight has become zero is forgotten.
+
+use super::window::SeedMean;
+use super::{NAN, canonical};
+use crate::error::Error;
+use crate::state::{Reader, State, Writer};
+
+/// Bars per block.
+const LANES: usize = 8;
+
+/// Values of this magnitude (2^1000) or more are taken one by one.
+pub const LIMIT: f64 = f64::from_bits((1000 + 1023) << 52);
+
+/// What a missing bar does to the weight of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// It decays as if the bar were there (pandas: `ignore_na=False`).
+    Decay,
+    /// It stays: the bar might as well not exist.
+    Hold,
+}
+
+/// The exponentially weighted mean of a column.
+#[derive(Clone)]
+pub struct Ewm {
+    alpha: f64,
+    /// `beta^1 ..= beta^8`
+    powers: [f64; LANES],
+    gap: Gap,
+    /// Last result; NaN before the first present bar.
+    mean: f64,
+    /// Weight of the past at the next serial bar, before its own decay.
+    weight: f64,
+    /// Whether the next bar, if it is an ordinary number, belongs to a block.
+    in_block: bool,
+    /// Last present value.
+    last: f64,
+    block: Block,
+}
+
+/// The block that is being filled. A full one (`count == LANES`) waits for the next bar.
+#[derive(Clone)]
+struct Block {
+    level: f64,
+    /// The mean before the block, minus the level.
+    past: f64,
+    count: usize,
+    x: [f64; LANES],
+    /// The scan's rows: weighted sums over at most 1, 2, 4 bars.
+    over1: [f64; LANES],
+    over2: [f64; LANES],
+    over4: [f64; LANES],
+    /// The scan's last result: weighted sum over the block's bars so far.
+    scan: f64,
+}
+
+impl Block {
+    /// An empty past at `mean`, in the form of a full block.
+    fn after(mean: f64) -> Self {
+        Self {
+            level: mean,
+            past: 0.0,
+            count: LANES,
+            x: [0.0; LANES],
+            over1: [0.0; LANES],
+            over2: [0.0; LANES],
+            over4: [0.0; LANES],
+            scan: 0.0,
+        }
+    }
+}
+
+#[inline(always)]
+fn is_ordinary(x: f64) -> bool {
+    x.abs() < LIMIT
+}
+
+#[inline(always)]
+fn smaller_in_magnitude(last: f64, first: f64) -> f64 {
+    if first.abs() < last.abs() {
+        first
+    } else {
+        last
+    }
+}
+
+impl Ewm {
+    /// The mean that gives the newest bar the weight `alpha`, above 0 and at most 1.
+    #[must_use]
+    pub fn new(alpha: f64, gap: Gap) -> Self {
+        let p1 = 1.0 - alpha;
+        let p2 = p1 * p1;
+        let p3 = p2 * p1;
+        let p4 = p2 * p2;
+        Self {
+            alpha,
+            powers: [p1, p2, p3, p4, p4 * p1, p4 * p2, p4 * p3, p4 * p4],
+            gap,
+            mean: NAN,
+            weight: 1.0,
+            in_block: false,
+            last: NAN,
+            block: Block::after(0.0),
+        }
+    }
+
+    /// Takes the next values of `x`; writes the mean at each.
+    #[inline(always)]
+    pub fn run(&mut self, x: &[f64], out: &mut [f64]) {
+        let mut start = 0;
+        while start < x.len() {
+            let ordinary = ordinary_prefix(&x[start..]);
+            if self.in_block && ordinary > 0 {
+                self.run_ordinary(
+                    &x[start..start + ordinary],
+                    &mut out[start..start + ordinary],
+                );
+                start += ordinary;
+            } else {
+                out[start] = self.serial(x[start]);
+                start += 1;
+            }
+        }
+    }
+
+    /// Starts over from a mean that was formed elsewhere.
+    fn seed(&mut self, mean: f64) {
+        self.settle(mean, mean);
+    }
+
+    /// A bar that belongs to no block.
+    fn serial(&mut self, x: f64) -> f64 {
+        if self.in_block {
+            self.in_block = false;
+            self.weight = 1.0;
+        }
+        let [beta, ..] = self.powers;
+        if x.is_nan() {
+            if self.gap == Gap::Decay && !self.mean.is_nan() {
+                self.weight *= beta;
+            }
+            return self.mean;
+        }
+        let weight = self.weight * beta;
+        let mean = if self.mean.is_nan() || weight == 0.0 {
+            x
+        } else if is_ordinary(x) && is_ordinary(self.mean) {
+            self.mean + self.alpha * (x - self.mean) / (weight + self.alpha)
+        } else {
+            (weight * self.mean + self.alpha * x) / (weight + self.alpha)
+        };
+        self.settle(canonical(mean), x);
+        self.mean
+    }
+
+    fn settle(&mut self, mean: f64, last: f64) {
+        self.mean = mean;
+        self.weight = 1.0;
+        self.last = last;
+        let [beta, ..] = self.powers;
+        // With beta zero the mean is the bar itself, which only the serial formula gives exactly.
+        self.in_block = is_ordinary(mean) && is_ordinary(last) && beta != 0.0;
+        self.block = Block::after(if self.in_block { mean } else { 0.0 });
+    }
+
+    /// Ordinary values while a block is open: fill it, take whole blocks, begin the last.
+    #[inline(always)]
+    fn run_ordinary(&mut self, x: &[f64], out: &mut [f64]) {
+        let head = (LANES - self.block.count).min(x.len());
+        let whole = (x.len() - head) / LANES * LANES;
+        for (&x, out) in x[..head].iter().zip(&mut *out) {
+            *out = self.one(x);
+        }
+        let (x, out) = (&x[head..], &mut out[head..]);
+        self.whole_blocks(&x[..whole], &mut out[..whole]);
+        for (&x, out) in x[whole..].iter().zip(&mut out[whole..]) {
+            *out = self.one(x);
+        }
+    }
+
+    /// One bar of a block: its column of the scan.
+    #[inline(always)]
+    fn one(&mut self, x: f64) -> f64 {
+        let [b1, b2, _, b4, .., b8] = self.powers;
+        let block = &mut self.block;
+        if block.count == LANES {
+            let level = smaller_in_magnitude(self.last, x);
+            block.past = (block.scan + (block.level - level)) + b8 * block.past;
+            block.level = level;
+            block.count = 0;
+        }
+        let k = block.count;
+        let own = self.alpha * (x - block.level);
+        block.x[k] = x;
+        block.over1[k] = own;
+        block.over2[k] = if k >= 1 {
+            own + b1 * block.over1[k - 1]
+        } else {
+            own
+        };
+        block.over4[k] = if k >= 2 {
+            block.over2[k] + b2 * block.over2[k - 2]
+        } else {
+            block.over2[k]
+        };
+        block.scan = if k >= 4 {
+            block.over4[k] + b4 * block.over4[k - 4]
+        } else {
+            block.over4[k]
+        };
+        block.count = k + 1;
+        self.last = x;
+        self.mean = block.level + (block.scan + self.powers[k] * block.past);
+        self.mean
+    }
+
+    /// Whole blocks at once: the same arithmetic as [`Self::one`], eight bars abreast.
+    #[inline(always)]
+    fn whole_blocks(&mut self, x: &[f64], out: &mut [f64]) {
+        let [b1, b2, _, b4, .., b8] = self.powers;
+        let (mut level, mut past, mut scan) = (self.block.level, self.block.past, self.block.scan);
+        let mut last = self.last;
+        let blocks = x.as_chunks::<LANES>().0.iter();
+        for (x, out) in blocks.zip(out.as_chunks_mut::<LANES>().0) {
+            let next = smaller_in_magnitude(last, x[0]);
+            past = (scan + (level - next)) + b8 * past;
+            level = next;
+            let mut over1 = [0.0; LANES];
+            for k in 0..LANES {
+                over1[k] = self.alpha * (x[k] - level);
+            }
+            let mut over2 = over1;
+            for k in 1..LANES {
+                over2[k] = over1[k] + b1 * over1[k - 1];
+            }
+            let mut over4 = over2;
+            for k in 2..LANES {
+                over4[k] = over2[k] + b2 * over2[k - 2];
+            }
+            let mut over8 = over4;
+            for k in 4..LANES {
+                over8[k] = over4[k] + b4 * over4[k - 4];
+            }
+            for k in 0..LANES {
+                out[k] = level + (over8[k] + self.powers[k] * past);
+            }
+            scan = over8[LANES - 1];
+            last = x[LANES - 1];
+            self.mean = out[LANES - 1];
+        }
+        self.block.level = level;
+        self.block.past = past;
+        self.block.scan = scan;
+        self.last = last;
+    }
+}
+
+/// How many of the leading values are ordinary.
+#[inline(always)]
+fn ordinary_prefix(x: &[f64]) -> usize {
+    // Without a branch per value, so that the common answer, all of them, vectorises.
+    if x.iter().fold(true, |all, &x| all & is_ordinary(x)) {
+        x.len()
+    } else {
+        x.iter().take_while(|&&x| is_ordinary(x)).count()
+    }
+}
+
+impl State for Ewm {
+    fn reset(&mut self) {
+        *self = Self::new(self.alpha, self.gap);
+    }
+
+    fn save(&self, to: &mut Writer) {
+        to.float(self.mean);
+        to.float(self.weight);
+        to.flag(self.in_block);
+        if self.in_block {
+            let block = &self.block;
+            to.float(self.last);
+            to.float(block.level);
+            to.float(block.past);
+            if block.count == LANES {
+                to.integer(0);
+                to.float(block.scan);
+            } else {
+                to.integer(block.count as u64);
+                for &x in &block.x[..block.count] {
+                    to.float(x);
+                }
+            }
+        }
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+        self.reset();
+        let mean = from.float()?;
+        self.mean = mean;
+        self.weight = from.float()?;
+        if from.flag()? {
+            self.in_block = true;
+            let last = from.float()?;
+            let level = from.float()?;
+            let past = from.float()?;
+            let count = from.integer()?;
+            if count >= LANES as u64 {
+                return Err(Error::State("a block is longer than blocks are"));
+            }
+            self.block = Block {
+                level,
+                past,
+                ..Block::after(level)
+            };
+            if count == 0 {
+                self.block.scan = from.float()?;
+            } else {
+                self.block.count = 0;
+                for _ in 0..count {
+                    self.one(from.float()?);
+                }
+            }
+            self.mean = mean;
+            self.last = last;
+        }
+        Ok(())
+    }
+}
+
+/// Wilder's average as he wrote it down: the mean of the first `period` values, from there the
+/// exponentially weighted mean with `alpha = 1 / period`; missing bars repeat the last result.
+///
+/// The seed needs `period` finite values in a row from the first present one on. Without them there
+/// is no result, ever.
+#[derive(Clone)]
+pub struct Wilder {
+    period: u64,
+    /// Values taken for the seed; the period when it is complete; [`Self::REFUSED`].
+    taken: u64,
+    seed: SeedMean,
+    ewm: Ewm,
+}
+
+impl Wilder {
+    const REFUSED: u64 = u64::MAX;
+
+    /// The average over `period` bars.
+    #[must_use]
+    pub fn new(period: usize) -> Self {
+        let alpha = 1.0 / period as f64;
+        Self {
+            period: period as u64,
+            taken: 0,
+            seed: SeedMean::new(period),
+            ewm: Ewm::new(alpha, Gap::Hold),
+        }
+    }
+
+    /// Takes the next values of `x`; writes the average at each.
+    #[inline(always)]
+    pub fn run(&mut self, x: &[f64], out: &mut [f64]) {
+        let mut start = 0;
+        while start < x.len() && self.taken != self.period {
+            out[start] = self.seeding(x[start]);
+            start += 1;
+        }
+        self.ewm.run(&x[start..], &mut out[start..]);
+    }
+
+    fn seeding(&mut self, x: f64) -> f64 {
+        if self.taken == Self::REFUSED || (self.taken == 0 && x.is_nan()) {
+            return NAN;
+        }
+        if !x.is_finite() {
+            self.taken = Self::REFUSED;
+            return NAN;
+        }
+        self.seed.push(x);
+        self.taken += 1;
+        if self.taken < self.period {
+            return NAN;
+        }
+        self.ewm.seed(canonical(self.seed.mean()));
+        self.ewm.mean
+    }
+}
+
+impl State for Wilder {
+    fn reset(&mut self) {
+        self.taken = 0;
+        self.seed.reset();
+        self.ewm.reset();
+    }
+
+    fn save(&self, to: &mut Writer) {
+        to.integer(self.taken);
+        if self.taken < self.period {
+            self.seed.save(to);
+        }
+        self.ewm.save(to);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+        self.reset();
+        let taken = from.integer()?;
+        if taken > self.period && taken != Self::REFUSED {
+            return Err(Error::State("more values in a seed than it has"));
+        }
+        if taken < self.period {
+            self.seed.load(from)?;
+            if self.seed.count() != taken {
+                return Err(Error::State("a seed does not match its count"));
+            }
+        }
+        self.taken = taken;
+        self.ewm.load(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn ewm(alpha: f64, x: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; x.len()];
+        Ewm::new(alpha, Gap::Decay).run(x, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_constant_is_its_own_mean() {
+        for alpha in [1.0, 2.0 / 3.0, 0.5, 2.0 / 21.0, 1e-6] {
+            let x = [1.1; 1000];
+            assert_eq!(ewm(alpha, &x), x);
+        }
+    }
+
+    #[test]
+    fn a_gap_repeats_the_mean_and_decays_the_past() {
+        let y = ewm(0.5, &[NAN, 1.0, NAN, NAN, 2.0]);
+        assert!(y[0].is_nan());
+        assert_eq!(y[1..4], [1.0; 3]);
+        assert_eq!(y[4], 1.0 + 0.5 / (0.125 + 0.5));
+    }
+
+    #[test]
+    fn alpha_one_is_the_identity_even_beside_a_spike() {
+        let x = [1.0, 1e16, 3.0, f64::INFINITY, 4.0, -0.5];
+        assert_eq!(ewm(1.0, &x), x);
+    }
+
+    #[test]
+    fn infinities_last_until_they_cancel() {
+        let inf = f64::INFINITY;
+        let y = ewm(0.5, &[1.0, inf, 2.0, -inf, 5.0, 7.0]);
+        assert_eq!(y[..3], [1.0, inf, inf]);
+        assert!(y[3].is_nan());
+        assert_eq!(y[4..], [5.0, 6.0]);
+    }
+
+    #[test]
+    fn a_spike_on_a_block_boundary_costs_no_accuracy() {
+        // Bar 8 ends the first block after the start; 40 bars later the spike has decayed.
+        let mut x = vec![100.0; 60];
+        x[8] = 1e12;
+        let y = ewm(0.5, &x);
+        let exact = 100.0 + (1e12 - 100.0) * libm::exp2(-52.0);
+        assert!((y[59] - exact).abs() < 1e-13, "{} {exact}", y[59]);
+    }
+
+    #[test]
+    fn wilder_refuses_a_seed_with_a_hole() {
+        let mut out = [0.0; 6];
+        Wilder::new(3).run(&[NAN, 1.0, NAN, 1.0, 1.0, 1.0], &mut out);
+        assert!(out.iter().all(|y| y.is_nan()));
+        Wilder::new(3).run(&[NAN, 1.0, 2.0, 6.0, NAN, 6.0], &mut out);
+        assert!(out[..3].iter().all(|y| y.is_nan()));
+        assert_eq!(out[3..], [3.0, 3.0, 4.0]);
+    }
+}

@@ -1,0 +1,107 @@
+//! The only list of kernels.
+
+use crate::error::Error;
+use crate::kernel::{Kernel, Machine};
+use crate::machine;
+use crate::spec::{self, Spec};
+use crate::state::{self, Header, Reader};
+use alloc::boxed::Box;
+use alloc::string::String;
+
+/// Calls a macro with every kernel as `module::Type`: the one line that a new indicator adds.
+macro_rules! for_each_kernel {
+    ($callback:ident) => {
+        $callback! {
+            atr::Atr,
+            bollinger::Bollinger,
+            dmi::Dmi,
+            ema::Ema,
+            macd::Macd,
+            roc::Roc,
+            rsi::Rsi,
+            sma::Sma,
+            true_range::TrueRange,
+        }
+    };
+}
+
+macro_rules! entries {
+    ($($module:ident :: $kernel:ident),* $(,)?) => {
+        &[$(Entry::of::<crate::kernels::$module::$kernel>()),*]
+    };
+}
+
+static ENTRIES: &[Entry] = for_each_kernel!(entries);
+
+type Create = fn(&[f64]) -> Result<Box<dyn Machine>, Error>;
+type Restore = fn(&Header<'_>, &mut Reader<'_>) -> Result<Box<dyn Machine>, Error>;
+
+/// One registered indicator.
+pub struct Entry {
+    /// Its declaration.
+    pub spec: &'static Spec,
+    create: Create,
+    restore: Restore,
+}
+
+impl Entry {
+    const fn of<K: Kernel>() -> Self {
+        Self {
+            spec: K::SPEC,
+            create: machine::create::<K>,
+            restore: machine::restore::<K>,
+        }
+    }
+
+    /// Builds a machine.
+    ///
+    /// # Errors
+    /// [`Error::Count`] or [`Error::Parameter`] for parameters that do not fit the spec,
+    /// [`Error::Memory`] when the state does not fit into memory.
+    pub fn create(&self, params: &[f64]) -> Result<Box<dyn Machine>, Error> {
+        (self.create)(params)
+    }
+}
+
+/// Every indicator, by name in alphabetical order. The position is the index that bindings use.
+#[must_use]
+pub fn entries() -> &'static [Entry] {
+    ENTRIES
+}
+
+/// The indicator with this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.spec.name == name)
+}
+
+/// A machine that goes on where [`Machine::save`] was called, on whatever backend.
+///
+/// # Errors
+/// [`Error::State`] when the bytes are damaged, foreign, or of another version or revision.
+pub fn restore(bytes: &[u8]) -> Result<Box<dyn Machine>, Error> {
+    let (header, mut from) = Header::read(bytes)?;
+    let entry = ENTRIES
+        .iter()
+        .find(|entry| entry.spec.name.as_bytes() == header.name)
+        .ok_or(Error::State("it belongs to an unknown indicator"))?;
+    if entry.spec.revision != header.revision {
+        return Err(Error::State(
+            "it belongs to another revision of the indicator",
+        ));
+    }
+    (entry.restore)(&header, &mut from)
+}
+
+/// All declarations as one JSON array: what the generators of the bindings read.
+#[must_use]
+pub fn to_json() -> String {
+    spec::list(ENTRIES.iter().map(|entry| entry.spec.to_json()))
+}
+
+/// A fingerprint of [`to_json`]: bindings compare it with the one they were generated from, so that
+/// files of two versions never work together unnoticed.
+#[must_use]
+pub fn fingerprint() -> u64 {
+    state::fnv1a(to_json().as_bytes())
+}

@@ -1,0 +1,977 @@
+"""Made by tools/generate.py from the kernels' declarations. Do not edit: `make generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from ..spec import IndicatorSpec
+from .catalog import BY_NAME
+
+__all__ = ["CacheMethods", "ViewMethods"]
+
+_ATR = BY_NAME["atr"]
+_BOLLINGER = BY_NAME["bollinger"]
+_DMI = BY_NAME["dmi"]
+_EMA = BY_NAME["ema"]
+_MACD = BY_NAME["macd"]
+_ROC = BY_NAME["roc"]
+_RSI = BY_NAME["rsi"]
+_SMA = BY_NAME["sma"]
+_TRUE_RANGE = BY_NAME["true_range"]
+
+
+class CacheMethods:
+    """One method per indicator."""
+
+    def _get(self, spec: IndicatorSpec, tf: Hashable, pt: Hashable, source: str, values: tuple[object, ...], i: int | None) -> Any:
+        raise NotImplementedError
+
+    def atr(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
+        """Average true range: wilder's average of the true range.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        period
+            Length of the seed and reciprocal of the smoothing factor, in bars. Whole number from 1
+            to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        atr
+            The average range, in the unit of the prices. Not NaN from bar period - 1 on at the
+            earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            atr[period-1] = (true_range[0] + ... + true_range[period-1]) / period
+            atr[t] = (atr[t-1] * (period - 1) + true_range[t]) / period
+
+        Missing bars: The seed starts at the first bar with a true range; if one of its `period`
+        ranges is missing or infinite, or fewer exist, every result is NaN. Later, a missing range
+        repeats the last result.
+
+        Numbers as of the definition, as a loop over the true range
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
+        """
+        return self._get(_ATR, tf, pt, "", (period,), i)
+
+    def bollinger(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None) -> Any:
+        """Bollinger bands: moving average with bands at a multiple of the standard deviation on either side.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
+        std_factor
+            Distance of the bands, in sample standard deviations. Number from 0.0 to 1000000.0, 2.0
+            by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        upper
+            Upper band, in the unit of the input. Not NaN from bar max(period, 2) - 1 on at the
+            earliest, counted from 0.
+        middle
+            Mean of the window, in the unit of the input. Not NaN from bar period - 1 on at the
+            earliest, counted from 0.
+        lower
+            Lower band, in the unit of the input. Not NaN from bar max(period, 2) - 1 on at the
+            earliest, counted from 0.
+
+        A named tuple of arrays with as many values as bars, float64, read-only; with `i`, of
+        floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            middle = sma(x, period)
+            std[t] = sqrt(sum((x[i] - middle[t])^2 for i in t-period+1 .. t) / (period - 1))
+            upper = middle + std_factor * std
+            lower = middle - std_factor * std
+
+        Missing bars: NaN while any of the last `period` bars is missing. With a period of one bar
+        there is a middle, but no deviation.
+
+        Numbers as of pandas: x.rolling(period).mean() +- std_factor * x.rolling(period).std()
+
+        References
+        ----------
+        J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
+        """
+        return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i)
+
+    def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
+        """Directional movement index: strength of the movement upwards, downwards, and of either direction.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        period
+            Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        plus_di
+            Upward movement, in percent of the range. Not NaN from the first bar on at the earliest.
+        minus_di
+            Downward movement, in percent of the range. Not NaN from the first bar on at the
+            earliest.
+        adx
+            Strength of the trend, from 0 to 100. Not NaN from bar 1 on at the earliest, counted
+            from 0.
+
+        A named tuple of arrays with as many values as bars, float64, read-only; with `i`, of
+        floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            up = high[t] - high[t-1], down = low[t-1] - low[t]
+            plus_dm = up if up > down and up > 0 else 0, minus_dm = down if down > up and down > 0 else 0
+            wilder: y[t] = x[t] / period + (1 - 1 / period) * y[t-1]
+            plus_di = 100 * wilder(plus_dm) / wilder(true_range), minus_di = 100 * wilder(minus_dm) / wilder(true_range)
+            dx = 100 * abs(plus_di - minus_di) / (plus_di + minus_di)
+            adx = wilder(dx)
+
+        Missing bars: Comparisons with a missing bar are false, so both movements are zero there. A
+        missing true range, and a dx of 0 / 0, repeat the last average while the weight of the past
+        goes on decaying.
+
+        Numbers as of pandas: ewm(alpha=1/period, adjust=False).mean() of +DM, -DM, true range and
+        dx
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
+        """
+        return self._get(_DMI, tf, pt, "", (period,), i)
+
+    def ema(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+        """Exponential moving average: mean of all prices so far, each weighted by a constant factor less than the next.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Span of the mean, in bars. Whole number from 1 to 1000000, 20 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        ema
+            The mean, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            alpha = 2 / (period + 1)
+            ema[0] = x[0]
+            ema[t] = alpha * x[t] + (1 - alpha) * ema[t-1]
+
+        Missing bars: Missing bars before the first price give NaN. At a later one the last result
+        is repeated, and the weight of the past goes on decaying.
+
+        Numbers as of pandas: x.ewm(span=period, adjust=False).mean()
+
+        References
+        ----------
+        R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
+        """
+        return self._get(_EMA, tf, pt, source, (period,), i)
+
+    def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
+        """Moving average convergence/divergence: difference of a fast and a slow exponential moving average, with its own average as signal.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        fast
+            Span of the fast average, in bars. Whole number from 1 to 1000000, 12 by default.
+        slow
+            Span of the slow average, in bars. Whole number from 1 to 1000000, 26 by default.
+        signal
+            Span of the signal's average, in bars. Whole number from 1 to 1000000, 9 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        macd
+            Fast minus slow average, in the unit of the input. Not NaN from the first bar on at the
+            earliest.
+        signal
+            Average of the difference, in the unit of the input. Not NaN from the first bar on at
+            the earliest.
+        histogram
+            Difference minus signal, in the unit of the input. Not NaN from the first bar on at the
+            earliest.
+
+        A named tuple of arrays with as many values as bars, float64, read-only; with `i`, of
+        floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            macd = ema(x, fast) - ema(x, slow)
+            signal = ema(macd, signal)
+            histogram = macd - signal
+
+        Missing bars: Missing bars before the first price give NaN. At a later one both averages are
+        repeated, so that the difference is too, and the signal goes on towards it.
+
+        Numbers as of pandas: m = x.ewm(span=fast, adjust=False).mean() - x.ewm(span=slow,
+        adjust=False).mean(); m.ewm(span=signal, adjust=False).mean()
+
+        References
+        ----------
+        G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
+        """
+        return self._get(_MACD, tf, pt, source, (fast, slow, signal), i)
+
+    def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+        """Rate of change: change of the price over some bars, in percent.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Distance of the two prices, in bars. Whole number from 1 to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        roc
+            The change, in percent. Not NaN from bar period on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            roc[t] = (x[t] - x[t-period]) / x[t-period] * 100
+
+        Missing bars: NaN where either of the two bars is missing. A zero price `period` bars ago
+        gives what IEEE division gives: an infinity, or NaN for 0 / 0.
+
+        Numbers as of pandas: x.diff(period) / x.shift(period) * 100
+
+        References
+        ----------
+        M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
+        """
+        return self._get(_ROC, tf, pt, source, (period,), i)
+
+    def rsi(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+        """Relative strength index: share of the rises in all recent price changes, from 0 to 100.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        rsi
+            The index, from 0 to 100. Not NaN from bar 1 on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            d[t] = x[t] - x[t-1]
+            gain = wilder(max(d, 0)), loss = wilder(max(-d, 0))
+            wilder: y[t] = d[t] / period + (1 - 1 / period) * y[t-1], from the first change on
+            rsi = 100 * gain / (gain + loss) = 100 - 100 / (1 + gain / loss)
+
+        Missing bars: A change with a missing end is missing. There the last result is repeated, and
+        the weight of the past goes on decaying. NaN while no price has changed.
+
+        Numbers as of pandas: 100 - 100 / (1 + gain.ewm(alpha=1/period, adjust=False).mean() /
+        loss.ewm(alpha=1/period, adjust=False).mean())
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
+        """
+        return self._get(_RSI, tf, pt, source, (period,), i)
+
+    def sma(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+        """Simple moving average: mean of the last prices.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        sma
+            The mean, in the unit of the input. Not NaN from bar period - 1 on at the earliest,
+            counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            sma[t] = (x[t-period+1] + ... + x[t]) / period
+
+        Missing bars: NaN while any of the last `period` bars is missing.
+
+        Numbers as of pandas: x.rolling(period).mean()
+
+        References
+        ----------
+        R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
+        """
+        return self._get(_SMA, tf, pt, source, (period,), i)
+
+    def true_range(self, tf: Hashable, pt: Hashable, i: int | None = None) -> Any:
+        """True range: range of a bar, extended to the close before it.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        true_range
+            The range, in the unit of the prices. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            true_range[t] = max(high[t] - low[t], abs(high[t] - close[t-1]), abs(low[t] - close[t-1]))
+
+        Missing bars: Whichever of the three differences exist take part: the first bar, and the bar
+        after a missing one, give high - low. NaN when none exists.
+
+        Numbers as of pandas: concat([h - l, (h - c.shift()).abs(), (l - c.shift()).abs()],
+        axis=1).max(axis=1)
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
+        """
+        return self._get(_TRUE_RANGE, tf, pt, "", (), i)
+
+
+class ViewMethods:
+    """One method per indicator."""
+
+    def _get(self, spec: IndicatorSpec, source: str, values: tuple[object, ...], i: int | None) -> Any:
+        raise NotImplementedError
+
+    def atr(self, period: int = 14, i: int | None = None) -> Any:
+        """Average true range: wilder's average of the true range.
+
+        Parameters
+        ----------
+        period
+            Length of the seed and reciprocal of the smoothing factor, in bars. Whole number from 1
+            to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        atr
+            The average range, in the unit of the prices. Not NaN from bar period - 1 on at the
+            earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            atr[period-1] = (true_range[0] + ... + true_range[period-1]) / period
+            atr[t] = (atr[t-1] * (period - 1) + true_range[t]) / period
+
+        Missing bars: The seed starts at the first bar with a true range; if one of its `period`
+        ranges is missing or infinite, or fewer exist, every result is NaN. Later, a missing range
+        repeats the last result.
+
+        Numbers as of the definition, as a loop over the true range
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
+        """
+        return self._get(_ATR, "", (period,), i)
+
+    def bollinger(self, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None) -> Any:
+        """Bollinger bands: moving average with bands at a multiple of the standard deviation on either side.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
+        std_factor
+            Distance of the bands, in sample standard deviations. Number from 0.0 to 1000000.0, 2.0
+            by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        upper
+            Upper band, in the unit of the input. Not NaN from bar max(period, 2) - 1 on at the
+            earliest, counted from 0.
+        middle
+            Mean of the window, in the unit of the input. Not NaN from bar period - 1 on at the
+            earliest, counted from 0.
+        lower
+            Lower band, in the unit of the input. Not NaN from bar max(period, 2) - 1 on at the
+            earliest, counted from 0.
+
+        A named tuple of arrays with as many values as bars, float64, read-only; with `i`, of
+        floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            middle = sma(x, period)
+            std[t] = sqrt(sum((x[i] - middle[t])^2 for i in t-period+1 .. t) / (period - 1))
+            upper = middle + std_factor * std
+            lower = middle - std_factor * std
+
+        Missing bars: NaN while any of the last `period` bars is missing. With a period of one bar
+        there is a middle, but no deviation.
+
+        Numbers as of pandas: x.rolling(period).mean() +- std_factor * x.rolling(period).std()
+
+        References
+        ----------
+        J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
+        """
+        return self._get(_BOLLINGER, source, (period, std_factor), i)
+
+    def dmi(self, period: int = 14, i: int | None = None) -> Any:
+        """Directional movement index: strength of the movement upwards, downwards, and of either direction.
+
+        Parameters
+        ----------
+        period
+            Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        plus_di
+            Upward movement, in percent of the range. Not NaN from the first bar on at the earliest.
+        minus_di
+            Downward movement, in percent of the range. Not NaN from the first bar on at the
+            earliest.
+        adx
+            Strength of the trend, from 0 to 100. Not NaN from bar 1 on at the earliest, counted
+            from 0.
+
+        A named tuple of arrays with as many values as bars, float64, read-only; with `i`, of
+        floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            up = high[t] - high[t-1], down = low[t-1] - low[t]
+            plus_dm = up if up > down and up > 0 else 0, minus_dm = down if down > up and down > 0 else 0
+            wilder: y[t] = x[t] / period + (1 - 1 / period) * y[t-1]
+            plus_di = 100 * wilder(plus_dm) / wilder(true_range), minus_di = 100 * wilder(minus_dm) / wilder(true_range)
+            dx = 100 * abs(plus_di - minus_di) / (plus_di + minus_di)
+            adx = wilder(dx)
+
+        Missing bars: Comparisons with a missing bar are false, so both movements are zero there. A
+        missing true range, and a dx of 0 / 0, repeat the last average while the weight of the past
+        goes on decaying.
+
+        Numbers as of pandas: ewm(alpha=1/period, adjust=False).mean() of +DM, -DM, true range and
+        dx
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
+        """
+        return self._get(_DMI, "", (period,), i)
+
+    def ema(self, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+        """Exponential moving average: mean of all prices so far, each weighted by a constant factor less than the next.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Span of the mean, in bars. Whole number from 1 to 1000000, 20 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        ema
+            The mean, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            alpha = 2 / (period + 1)
+            ema[0] = x[0]
+            ema[t] = alpha * x[t] + (1 - alpha) * ema[t-1]
+
+        Missing bars: Missing bars before the first price give NaN. At a later one the last result
+        is repeated, and the weight of the past goes on decaying.
+
+        Numbers as of pandas: x.ewm(span=period, adjust=False).mean()
+
+        References
+        ----------
+        R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
+        """
+        return self._get(_EMA, source, (period,), i)
+
+    def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
+        """Moving average convergence/divergence: difference of a fast and a slow exponential moving average, with its own average as signal.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        fast
+            Span of the fast average, in bars. Whole number from 1 to 1000000, 12 by default.
+        slow
+            Span of the slow average, in bars. Whole number from 1 to 1000000, 26 by default.
+        signal
+            Span of the signal's average, in bars. Whole number from 1 to 1000000, 9 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        macd
+            Fast minus slow average, in the unit of the input. Not NaN from the first bar on at the
+            earliest.
+        signal
+            Average of the difference, in the unit of the input. Not NaN from the first bar on at
+            the earliest.
+        histogram
+            Difference minus signal, in the unit of the input. Not NaN from the first bar on at the
+            earliest.
+
+        A named tuple of arrays with as many values as bars, float64, read-only; with `i`, of
+        floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            macd = ema(x, fast) - ema(x, slow)
+            signal = ema(macd, signal)
+            histogram = macd - signal
+
+        Missing bars: Missing bars before the first price give NaN. At a later one both averages are
+        repeated, so that the difference is too, and the signal goes on towards it.
+
+        Numbers as of pandas: m = x.ewm(span=fast, adjust=False).mean() - x.ewm(span=slow,
+        adjust=False).mean(); m.ewm(span=signal, adjust=False).mean()
+
+        References
+        ----------
+        G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
+        """
+        return self._get(_MACD, source, (fast, slow, signal), i)
+
+    def roc(self, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+        """Rate of change: change of the price over some bars, in percent.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Distance of the two prices, in bars. Whole number from 1 to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        roc
+            The change, in percent. Not NaN from bar period on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            roc[t] = (x[t] - x[t-period]) / x[t-period] * 100
+
+        Missing bars: NaN where either of the two bars is missing. A zero price `period` bars ago
+        gives what IEEE division gives: an infinity, or NaN for 0 / 0.
+
+        Numbers as of pandas: x.diff(period) / x.shift(period) * 100
+
+        References
+        ----------
+        M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
+        """
+        return self._get(_ROC, source, (period,), i)
+
+    def rsi(self, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+        """Relative strength index: share of the rises in all recent price changes, from 0 to 100.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        rsi
+            The index, from 0 to 100. Not NaN from bar 1 on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            d[t] = x[t] - x[t-1]
+            gain = wilder(max(d, 0)), loss = wilder(max(-d, 0))
+            wilder: y[t] = d[t] / period + (1 - 1 / period) * y[t-1], from the first change on
+            rsi = 100 * gain / (gain + loss) = 100 - 100 / (1 + gain / loss)
+
+        Missing bars: A change with a missing end is missing. There the last result is repeated, and
+        the weight of the past goes on decaying. NaN while no price has changed.
+
+        Numbers as of pandas: 100 - 100 / (1 + gain.ewm(alpha=1/period, adjust=False).mean() /
+        loss.ewm(alpha=1/period, adjust=False).mean())
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
+        """
+        return self._get(_RSI, source, (period,), i)
+
+    def sma(self, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+        """Simple moving average: mean of the last prices.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        period
+            Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        sma
+            The mean, in the unit of the input. Not NaN from bar period - 1 on at the earliest,
+            counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            sma[t] = (x[t-period+1] + ... + x[t]) / period
+
+        Missing bars: NaN while any of the last `period` bars is missing.
+
+        Numbers as of pandas: x.rolling(period).mean()
+
+        References
+        ----------
+        R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
+        """
+        return self._get(_SMA, source, (period,), i)
+
+    def true_range(self, i: int | None = None) -> Any:
+        """True range: range of a bar, extended to the close before it.
+
+        Parameters
+        ----------
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        true_range
+            The range, in the unit of the prices. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, of floats.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            true_range[t] = max(high[t] - low[t], abs(high[t] - close[t-1]), abs(low[t] - close[t-1]))
+
+        Missing bars: Whichever of the three differences exist take part: the first bar, and the bar
+        after a missing one, give high - low. NaN when none exists.
+
+        Numbers as of pandas: concat([h - l, (h - c.shift()).abs(), (l - c.shift()).abs()],
+        axis=1).max(axis=1)
+
+        References
+        ----------
+        J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
+        """
+        return self._get(_TRUE_RANGE, "", (), i)

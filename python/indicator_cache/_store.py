@@ -1,0 +1,118 @@
+"""Results in memory: computed once however many threads ask, bounded on request."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+__all__ = ["CacheStats", "ResultStore"]
+
+T = TypeVar("T")
+
+
+class CacheStats(NamedTuple):
+    """Counts since construction or the last ``clear()``; ``entries`` and ``bytes`` are now."""
+
+    hits: int
+    """Answers from memory. Threads that ask at the same instant may be counted as one."""
+    misses: int
+    """Computations."""
+    evictions: int
+    """Results dropped to stay within ``max_bytes``."""
+    entries: int
+    bytes: int
+    max_bytes: int | None
+
+
+class _Flight:
+    """A computation under way."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+
+
+class ResultStore(Generic[T]):
+    """A map from keys to results with their sizes; least recently used first out."""
+
+    def __init__(self, max_bytes: int | None) -> None:
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._results: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
+        self._flights: dict[Hashable, _Flight] = {}
+        self._generation = 0
+        self._hits = self._misses = self._evictions = self._bytes = 0
+
+    def get(self, key: Hashable, compute: Callable[[], tuple[T, int]]) -> T:
+        """Return the result under `key`; one thread computes a missing one, others wait for it.
+
+        An error reaches the thread that computed; those that waited try for themselves.
+        """
+        while True:
+            with self._lock:
+                if key in self._results:
+                    self._results.move_to_end(key)
+                    self._hits += 1
+                    return self._results[key][0]
+                flight = self._flights.get(key)
+                owner = flight is None
+                if flight is None:
+                    flight = self._flights[key] = _Flight()
+                    generation = self._generation
+            if owner:
+                return self._fly(key, compute, flight, generation)
+            flight.done.wait()
+
+    def _fly(
+        self,
+        key: Hashable,
+        compute: Callable[[], tuple[T, int]],
+        flight: _Flight,
+        generation: int,
+    ) -> T:
+        try:
+            result, size = compute()
+            with self._lock:
+                self._misses += 1
+                # A result whose computation began before clear() is handed out, but not kept.
+                if generation == self._generation:
+                    self._keep(key, result, size)
+            return result
+        finally:
+            with self._lock:
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+            flight.done.set()
+
+    def _keep(self, key: Hashable, result: T, size: int) -> None:
+        if self.max_bytes is not None and size > self.max_bytes:
+            return
+        self._results[key] = result, size
+        self._bytes += size
+        while self.max_bytes is not None and self._bytes > self.max_bytes:
+            _, (_, dropped) = self._results.popitem(last=False)
+            self._bytes -= dropped
+            self._evictions += 1
+
+    def clear(self) -> None:
+        """Forget all results and counts."""
+        with self._lock:
+            self._generation += 1
+            self._results.clear()
+            self._flights.clear()
+            self._hits = self._misses = self._evictions = self._bytes = 0
+
+    def stats(self) -> CacheStats:
+        """Return counts and sizes."""
+        with self._lock:
+            return CacheStats(
+                self._hits,
+                self._misses,
+                self._evictions,
+                len(self._results),
+                self._bytes,
+                self.max_bytes,
+            )

@@ -1,0 +1,216 @@
+"""Where results are computed: machine code, WebAssembly, or NumPy, with the same bits from each.
+
+``INDICATOR_CACHE_BACKEND`` (``auto``, ``native``, ``wasm`` or ``python``) is read when the package
+is imported. ``auto`` takes the first usable one in that order. A named backend that cannot be used
+is an error, never replaced by another.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import TracebackType
+from typing import NamedTuple, Protocol
+
+from .._arrays import FloatArray
+from ..errors import BackendUnavailableError, ParameterError
+from ..spec import IndicatorSpec
+
+__all__ = [
+    "NAMES",
+    "Backend",
+    "BackendInfo",
+    "active",
+    "backend_info",
+    "resolve",
+    "select_at_import",
+    "use_backend",
+]
+
+#: Backends in the order in which ``auto`` tries them.
+NAMES = ("native", "wasm", "python")
+
+_MODULES = {"native": ".native", "wasm": ".wasm", "python": ".python"}
+_VARIABLE = "INDICATOR_CACHE_BACKEND"
+
+
+class Backend(Protocol):
+    """What computes. Arguments have been checked before they get here."""
+
+    name: str
+
+    def run(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[float, ...],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[FloatArray],
+    ) -> None:
+        """Compute one indicator over whole columns, filling `outputs` in place."""
+        ...
+
+    def details(self) -> dict[str, str]:
+        """Return what is worth knowing about it, for people."""
+        ...
+
+
+class BackendInfo(NamedTuple):
+    """Which backend is in use, and what became of the others."""
+
+    active: str
+    requested: str
+    """What was asked for: a name, or ``auto``."""
+    failures: dict[str, str]
+    """Backends that were tried in vain, with the reason."""
+    details: dict[str, str]
+    flush_to_zero: bool
+    """Whether this thread's floating-point unit drops tiny numbers, which breaks the promise of
+    equal bits. Libraries built with ``-ffast-math`` switch that on."""
+
+
+class _Selection:
+    """The process-wide choice."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.loaded: dict[str, Backend] = {}
+        self.failures: dict[str, str] = {}
+        self.requested = "auto"
+        self.active: Backend | None = None
+
+
+_selection = _Selection()
+
+
+def load(name: str) -> Backend:
+    """Return the backend called `name`.
+
+    Raises
+    ------
+    ParameterError
+        When there is none of that name.
+    BackendUnavailableError
+        When it cannot be used here.
+    """
+    if name not in _MODULES:
+        raise ParameterError("backend", name, f"one of {', '.join(NAMES)}")
+    with _selection.lock:
+        backend = _selection.loaded.get(name)
+        if backend is None:
+            try:
+                create: Callable[[], Backend] = import_module(_MODULES[name], __name__).create
+                backend = create()
+            # A broken library can fail in any way when it is loaded, and `auto` must go on.
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                _selection.failures[name] = reason
+                raise BackendUnavailableError(
+                    f"the {name} backend cannot be used: {reason}"
+                ) from error
+            _selection.loaded[name] = backend
+            _selection.failures.pop(name, None)
+        return backend
+
+
+def resolve(requested: str) -> Backend:
+    """Return the backend for a name or ``auto``."""
+    if requested != "auto":
+        return load(requested)
+    for name in NAMES:
+        try:
+            return load(name)
+        except BackendUnavailableError:
+            continue
+    raise BackendUnavailableError(f"no backend can be used: {_selection.failures}")
+
+
+def active() -> Backend:
+    """Return the backend in use."""
+    backend = _selection.active
+    return backend if backend is not None else select_at_import()
+
+
+def select_at_import() -> Backend:
+    """Choose what the environment asks for."""
+    with _selection.lock:
+        requested = os.environ.get(_VARIABLE, "").strip() or "auto"
+        if requested not in {"auto", *NAMES}:
+            raise BackendUnavailableError(
+                f"{_VARIABLE} must be auto, {', '.join(NAMES)}, got {requested!r}"
+            )
+        _selection.requested = requested
+        _selection.active = resolve(requested)
+        if flushes_to_zero():
+            warnings.warn(
+                "this process drops denormal numbers (a library built with -ffast-math switched "
+                "that on): results may differ from other machines in their last bits",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return _selection.active
+
+
+class use_backend:  # noqa: N801 - a function to its users, who may also write `with` before it
+    """Switch all caches that are not pinned, and all functions, to another backend.
+
+    Takes effect at once; in a ``with`` statement, until its end. The choice is one for the whole
+    process, all threads included. Results already cached are kept: they are the same bits.
+
+    Parameters
+    ----------
+    name
+        ``native``, ``wasm``, ``python`` or ``auto``.
+
+    Raises
+    ------
+    ParameterError
+        When there is no backend of that name.
+    BackendUnavailableError
+        When it cannot be used here. The one in use stays in use.
+
+    Examples
+    --------
+    >>> import indicator_cache as ic
+    >>> with ic.use_backend("python"):
+    ...     ic.backend_info().active
+    'python'
+    """
+
+    def __init__(self, name: str) -> None:
+        backend = resolve(name)
+        with _selection.lock:
+            self._before = _selection.active, _selection.requested
+            _selection.active, _selection.requested = backend, name
+
+    def __enter__(self) -> Backend:
+        return active()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with _selection.lock:
+            _selection.active, _selection.requested = self._before
+
+
+def backend_info() -> BackendInfo:
+    """Tell which backend is in use, what was asked for, and why others are not usable."""
+    backend = active()
+    return BackendInfo(
+        backend.name,
+        _selection.requested,
+        dict(_selection.failures),
+        backend.details(),
+        flushes_to_zero(),
+    )
+
+
+def flushes_to_zero() -> bool:
+    """Whether the floating-point unit replaces denormal numbers by zero."""
+    return sys.float_info.min * float("0.5") == 0.0

@@ -1,0 +1,272 @@
+"""What the indicators are made of. The arithmetic is specified here, operation by operation.
+
+Every class takes the next values of a column with ``run`` and returns as many results; any cutting
+of a column into runs gives the same bits. The reasons for the shapes of the sums are told in the
+Rust sources, ``crates/core/src/primitives``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Column: TypeAlias = npt.NDArray[np.float64]
+
+#: Values of this magnitude or more, and infinite ones, are averaged one by one.
+LIMIT = 2.0**1000
+
+#: Bars of a block of the recurrence.
+LANES = 8
+
+
+class Ewm:
+    """Exponentially weighted mean: ``y[t] = alpha * x[t] + (1 - alpha) * y[t-1]``.
+
+    Starts with the first present value. A missing value repeats the result; unless `hold`, the
+    weight of the past decays all the same.
+
+    Bars are taken in blocks of eight, counted from the first bar after a start or a gap. Within a
+    block, prices are relative to a level `c` near them, and with ``z`` the mean before the block
+    relative to it, ``y[k] = c + (scan[k] + beta**(k+1) * z)``, where `scan` is the weighted sum
+    of the block's own bars, formed in three steps over 2, 4 and 8 bars.
+    """
+
+    def __init__(self, alpha: float, *, hold: bool = False) -> None:
+        b1 = 1.0 - alpha
+        b2 = b1 * b1
+        b3 = b2 * b1
+        b4 = b2 * b2
+        self.alpha = alpha
+        self.powers = np.array([b1, b2, b3, b4, b4 * b1, b4 * b2, b4 * b3, b4 * b4])
+        self.hold = hold
+        self.mean = math.nan  # the last result
+        self.weight = 1.0  # of the past, at the next bar outside a block
+        self.in_block = False
+        self.last = math.nan  # the last present value
+        # The last block: its level, the past before it, its bars and their scan. A block that is
+        # full has no bars any more, only its scan, which is waiting for the next block's level.
+        self.level = self.past = self.scan = 0.0
+        self.bars: Column = np.empty(0)
+
+    def run(self, x: Column) -> Column:
+        out = np.empty_like(x)
+        extraordinary = np.flatnonzero(~(np.abs(x) < LIMIT))
+        start = 0
+        while start < len(x):
+            stop = _next(extraordinary, start, len(x))
+            if self.in_block and stop > start:
+                out[start:stop] = self._blocks(x[start:stop])
+                start = stop
+            else:
+                out[start] = self._serial(float(x[start]))
+                start += 1
+        return out
+
+    def seed(self, mean: float) -> None:
+        """Start over from a mean that was formed elsewhere."""
+        self._settle(mean, mean)
+
+    def _serial(self, x: float) -> float:
+        """One bar outside a block: after a start or a gap, or of extreme value."""
+        beta = float(self.powers[0])
+        if self.in_block:
+            self.in_block, self.weight = False, 1.0
+        if math.isnan(x):
+            if not self.hold and not math.isnan(self.mean):
+                self.weight *= beta
+            return self.mean
+        weight = self.weight * beta
+        if math.isnan(self.mean) or weight == 0.0:
+            mean = x
+        elif abs(x) < LIMIT and abs(self.mean) < LIMIT:
+            mean = self.mean + self.alpha * (x - self.mean) / (weight + self.alpha)
+        else:
+            mean = (weight * self.mean + self.alpha * x) / (weight + self.alpha)
+        self._settle(mean, x)
+        return mean
+
+    def _settle(self, mean: float, last: float) -> None:
+        self.mean, self.weight, self.last = mean, 1.0, last
+        self.in_block = abs(mean) < LIMIT and abs(last) < LIMIT and self.powers[0] != 0.0
+        self.level = mean if self.in_block else 0.0
+        self.past = self.scan = 0.0
+        self.bars = np.empty(0)
+
+    def _blocks(self, x: Column) -> Column:
+        """Bars of ordinary value: all blocks at once, one row each."""
+        begun = len(self.bars)
+        bars = np.concatenate([self.bars, x])
+        rows = -(-len(bars) // LANES)
+        grid = np.zeros((rows, LANES))
+        grid.flat[: len(bars)] = bars
+
+        # The level: the smaller in magnitude of the block's first value and the one before it.
+        first, before = grid[:, 0], np.append(self.last, grid[:-1, -1])
+        level = np.where(np.abs(first) < np.abs(before), first, before)
+        if begun:
+            level[0] = self.level
+
+        b1, b2, _, b4, *_, b8 = self.powers
+        scan = self.alpha * (grid - level[:, None])
+        for step, factor in (1, b1), (2, b2), (4, b4):
+            shifted = scan.copy()
+            shifted[:, step:] += factor * scan[:, :-step]
+            scan = shifted
+
+        # From block to block: one multiplication and one addition carry the past.
+        past = self.past
+        if not begun:
+            past = float((self.scan + (self.level - level[0])) + b8 * past)
+        pasts = [past]
+        for gain in (scan[:-1, -1] + (level[:-1] - level[1:])).tolist():
+            past = gain + float(b8) * past
+            pasts.append(past)
+
+        result = level[:, None] + (scan + self.powers * np.array(pasts)[:, None])
+        self.level, self.past, self.scan = float(level[-1]), past, float(scan[-1, -1])
+        self.bars = bars[len(bars) // LANES * LANES :]
+        self.last = float(x[-1])
+        out: Column = result.ravel()[begun : len(bars)]
+        self.mean = float(out[-1])
+        return out
+
+
+class Wilder:
+    """Wilder's average: the mean of the first `period` values, then ``alpha = 1 / period``.
+
+    Missing values repeat the result. The seed begins with the first present value; if one of its
+    values is not finite, there is no result, ever.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.seed: Column = np.empty(0)
+        self.refused = False
+        self.ewm = Ewm(1.0 / period, hold=True)
+
+    def run(self, x: Column) -> Column:
+        out = np.full_like(x, np.nan)
+        start = 0
+        if not len(self.seed):
+            start = _next(np.flatnonzero(~np.isnan(x)), 0, len(x))
+        missing = self.period - len(self.seed)
+        if missing:
+            self.seed = np.append(self.seed, x[start : start + missing])
+            self.refused = not np.isfinite(self.seed).all()
+            if self.refused or len(self.seed) < self.period:
+                return out
+            start += missing
+            mean = float(WindowMean(self.period).run(self.seed)[-1])
+            self.ewm.seed(mean)
+            out[start - 1] = mean
+        if not self.refused:
+            out[start:] = self.ewm.run(x[start:])
+        return out
+
+
+class WindowMean:
+    """Mean of the last `period` values; NaN unless all of them are present.
+
+    Sums over 1, 2, 4, ... bars come from two of half the length. A window is put together from
+    those in the binary digits of its length, the shortest newest; see :func:`_join`.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.history: Column = np.full(period - 1, np.nan)
+
+    def run(self, x: Column) -> Column:
+        total = np.append(self.history, x)
+        self.history = total[len(x) :]
+        mean = np.empty(0)
+        for level, newer in _pieces(self.period):
+            if newer is not None:
+                older = _delayed(total, newer) * 2.0**-level
+                mean = _join(mean, older, newer, level) if newer else older
+            total = _delayed(total, 1 << level) + total
+        return mean[self.period - 1 :]
+
+
+class WindowMoments:
+    """Mean, and sum of squared deviations from it, of the last `period` values.
+
+    As :class:`WindowMean`, with a second number for each piece of ``n`` bars: `scaled`, which is
+    ``n`` times its sum of squared deviations from its own mean.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.history: Column = np.full(period - 1, np.nan)
+
+    def run(self, x: Column) -> tuple[Column, Column]:
+        total = np.append(self.history, x)
+        self.history = total[len(x) :]
+        scaled = np.zeros_like(total)
+        mean = squares = np.empty(0)
+        for level, newer in _pieces(self.period):
+            length = 1 << level
+            if newer is not None:
+                older = _delayed(total, newer) * 2.0**-level
+                older_squares = _delayed(scaled, newer) * 2.0**-level
+                if newer:
+                    difference = mean - older
+                    weight = newer * length / (newer + length)
+                    squares = (squares + older_squares) + difference * difference * weight
+                    mean = _join(mean, older, newer, level)
+                else:
+                    mean, squares = older, older_squares
+            earlier = _delayed(total, length)
+            difference = earlier - total
+            scaled = 2.0 * (_delayed(scaled, length) + scaled) + difference * difference
+            total = earlier + total
+        return mean[self.period - 1 :], squares[self.period - 1 :]
+
+
+class Delay:
+    """The value `by` bars ago."""
+
+    def __init__(self, by: int) -> None:
+        self.history: Column = np.full(by, np.nan)
+
+    def run(self, x: Column) -> Column:
+        column = np.append(self.history, x)
+        self.history = column[len(x) :]
+        return column[: len(x)]
+
+
+def larger_present(a: Column, b: Column) -> Column:
+    """Return the larger of two values, the other one when one is NaN."""
+    return np.where((b > a) | np.isnan(a), b, a)
+
+
+def _next(positions: npt.NDArray[np.intp], start: int, end: int) -> int:
+    """First of the sorted positions from `start` on, else `end`."""
+    at = int(np.searchsorted(positions, start))
+    return int(positions[at]) if at < len(positions) else end
+
+
+def _pieces(period: int) -> Iterator[tuple[int, int | None]]:
+    """For each level, how many bars of the window are newer than its piece; None without one."""
+    for level in range(period.bit_length()):
+        newer = period & ((1 << level) - 1)
+        yield level, newer if period >> level & 1 else None
+
+
+def _join(newer_mean: Column, older_mean: Column, newer: int, level: int) -> Column:
+    """Mean over a piece of ``2**level`` bars and the `newer` bars after it."""
+    every = newer + (1 << level)
+    difference = newer_mean - older_mean
+    # Infinite means, equal ones above all, have no difference to speak of.
+    return np.where(
+        np.abs(difference) < np.inf,
+        older_mean + difference * (newer / every),
+        newer_mean * (newer / every) + older_mean * ((1 << level) / every),
+    )
+
+
+def _delayed(x: Column, by: int) -> Column:
+    return np.append(np.full(min(by, len(x)), np.nan), x[: max(len(x) - by, 0)])

@@ -1,0 +1,91 @@
+"""What can go wrong, named for what the user did.
+
+All of them are raised before anything is computed or changed, with one wording whatever the
+backend.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendError",
+    "BackendUnavailableError",
+    "IndicatorCacheError",
+    "ParameterError",
+    "SchemaError",
+    "UnknownSeriesError",
+]
+
+
+class IndicatorCacheError(Exception):
+    """Base of all errors of this package."""
+
+
+class UnknownSeriesError(IndicatorCacheError, KeyError):
+    """There is no such timeframe, or no such price type in it.
+
+    Attributes
+    ----------
+    given
+        What was asked for: a timeframe, or a (timeframe, price type) pair.
+    known
+        What there is.
+    """
+
+    def __init__(self, kind: str, given: object, known: tuple[object, ...]) -> None:
+        super().__init__(kind, given, known)
+        self.kind = kind
+        self.given = given
+        self.known = known
+
+    def __str__(self) -> str:
+        known = ", ".join(map(repr, self.known)) or "none"
+        return f"unknown {self.kind} {self.given!r}; known: {known}"
+
+
+class ParameterError(IndicatorCacheError, ValueError):
+    """A parameter is not what the call allows.
+
+    Attributes
+    ----------
+    parameter
+        Name of the parameter.
+    given
+        The value that was given.
+    expected
+        What is allowed, in words.
+    """
+
+    def __init__(self, parameter: str, given: object, expected: str) -> None:
+        super().__init__(parameter, given, expected)
+        self.parameter = parameter
+        self.given = given
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"{self.parameter} must be {self.expected}, got {self.given!r}"
+
+
+class SchemaError(IndicatorCacheError, ValueError):
+    """The bars are not in a form that can be used.
+
+    Attributes
+    ----------
+    column
+        Name of the offending column or field, or of the argument.
+    """
+
+    def __init__(self, column: str, message: str) -> None:
+        super().__init__(column, message)
+        self.column = column
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.message}"
+
+
+class BackendUnavailableError(IndicatorCacheError, ImportError):
+    """The backend that was asked for cannot be used here; the message says why."""
+
+
+class BackendError(IndicatorCacheError, RuntimeError):
+    """A backend failed during a computation. Nothing was stored; what was cached is intact."""

@@ -1,0 +1,128 @@
+"""The declarations of the indicators, as Python objects.
+
+They are made from the kernels' own declarations, so they cannot differ from what is computed.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from .errors import ParameterError
+
+__all__ = ["IndicatorSpec", "Output", "Parameter"]
+
+
+class Parameter(NamedTuple):
+    """A parameter of an indicator."""
+
+    name: str
+    kind: Literal["integer", "float"]
+    min: float
+    """Smallest allowed value."""
+    max: float
+    """Largest allowed value."""
+    default: float
+    summary: str
+
+    @property
+    def expected(self) -> str:
+        """What is allowed, in words."""
+        kind = "a whole number" if self.kind == "integer" else "a number"
+        return f"{kind} from {self.min!r} to {self.max!r}"
+
+    def normalise(self, value: object) -> float:
+        """Return `value` as the plain int or float that it stands for.
+
+        Raises
+        ------
+        ParameterError
+            For anything out of range, and for what only looks like a number: a bool, a float where
+            a whole number belongs, a string, NaN.
+        """
+        number = _whole(value) if self.kind == "integer" else _real(value)
+        if number is None or not self.min <= number <= self.max:
+            raise ParameterError(self.name, value, self.expected)
+        return number
+
+
+class Output(NamedTuple):
+    """An output column of an indicator."""
+
+    name: str
+    summary: str
+    first_valid: str
+    """First bar, from 0, that can hold a value: an expression over the parameters."""
+    first_valid_of: Callable[..., int]
+    """The same as a function of the parameters, in the order of the spec."""
+
+
+class IndicatorSpec(NamedTuple):
+    """The declaration of an indicator."""
+
+    index: int
+    """Position in the registry of kernels, by which backends know it."""
+    name: str
+    title: str
+    group: str
+    summary: str
+    formula: str
+    source: str
+    """The book or paper that the formula comes from."""
+    reference: str
+    """The independent implementation whose numbers these are."""
+    gaps: str
+    """What happens at missing bars."""
+    inputs: tuple[str, ...]
+    """Input columns; ``x`` stands for any one series."""
+    parameters: tuple[Parameter, ...]
+    outputs: tuple[Output, ...]
+    transcendental: bool
+    """Whether logarithms or exponentials take part."""
+    revision: int
+    """Raised whenever a released result changes by a bit."""
+
+    def normalise(self, values: Mapping[str, object]) -> tuple[float, ...]:
+        """Return all parameters by position, defaults included.
+
+        Raises
+        ------
+        ParameterError
+            For a value that is not allowed, or a name that the indicator does not have.
+        """
+        names = tuple(parameter.name for parameter in self.parameters)
+        for name, value in values.items():
+            if name not in names:
+                expected = f"one of the parameters of {self.name} ({', '.join(names) or 'none'})"
+                raise ParameterError(name, value, expected)
+        return tuple(
+            parameter.normalise(values.get(parameter.name, parameter.default))
+            for parameter in self.parameters
+        )
+
+    def first_valid(self, **params: Any) -> dict[str, int]:  # noqa: ANN401 - checked at run time
+        """First bar, from 0, at which each output can hold a value when no bar is missing."""
+        values = self.normalise(params)
+        return {output.name: output.first_valid_of(*values) for output in self.outputs}
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        # Takes numpy's integers too, and refuses floats and numpy's bools.
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def _real(value: object) -> float | None:
+    if isinstance(value, (bool, str, bytes)) or type(value).__name__ in {"bool", "bool_"}:
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,426 @@
+"""Write everything that follows from the kernels' declarations.
+
+The declarations stand beside the kernels, in Rust. From them come the Python functions, methods,
+stubs, result types, the catalog, and a page of documentation for each indicator. They are committed
+so that reading and installing need no generator; a test fails when they are stale.
+
+    python tools/generate.py           write
+    python tools/generate.py --check   only tell whether anything would change
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = Path("python/indicator_cache/_generated")
+DOCS = Path("docs/indicators")
+COMMAND = "make generate"
+
+Spec = dict[str, Any]
+
+HEADER = f'''"""Made by tools/generate.py from the kernels' declarations. Do not edit: `{COMMAND}`."""
+
+from __future__ import annotations
+'''
+
+WIDTH = 92
+
+
+def read_catalog() -> dict[str, Any]:
+    """Ask the core for its registry."""
+    command = ["cargo", "run", "--quiet", "--package", "indicator-core", "--example", "catalog"]
+    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    catalog: dict[str, Any] = json.loads(answer.stdout)
+    return catalog
+
+
+def render(catalog: dict[str, Any]) -> dict[Path, str]:
+    """Return the text of every generated file."""
+    specs = catalog["indicators"]
+    files = {
+        GENERATED / "__init__.py": f'"""Made by tools/generate.py. Do not edit: `{COMMAND}`."""\n',
+        GENERATED / "catalog.py": catalog_module(catalog),
+        GENERATED / "results.py": results_module(specs),
+        GENERATED / "functions.py": functions_module(specs),
+        GENERATED / "methods.py": methods_module(specs),
+        GENERATED / "methods.pyi": methods_stub(specs),
+        DOCS / "index.md": docs_index(specs),
+    }
+    files.update({DOCS / f"{spec['name']}.md": docs_page(spec) for spec in specs})
+    return files
+
+
+# --- names and types ---
+
+
+def result_class(spec: Spec) -> str:
+    return "".join(part.capitalize() for part in spec["name"].split("_")) + "Result"
+
+
+def is_single(spec: Spec) -> bool:
+    return len(spec["outputs"]) == 1
+
+
+def reads_any_series(spec: Spec) -> bool:
+    return bool(spec["inputs"] == ["x"])
+
+
+def result_type(spec: Spec, item: str) -> str:
+    return item if is_single(spec) else f"{result_class(spec)}[{item}]"
+
+
+def kind(param: Spec) -> str:
+    return "int" if param["kind"] == "integer" else "float"
+
+
+def signature(spec: Spec, *, defaults: bool = True) -> list[str]:
+    return [
+        f"{p['name']}: {kind(p)}" + (f" = {p['default']!r}" if defaults else "")
+        for p in spec["params"]
+    ]
+
+
+def tuple_of(items: list[str]) -> str:
+    return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
+
+
+def values(spec: Spec) -> str:
+    return tuple_of([p["name"] for p in spec["params"]])
+
+
+def constant(spec: Spec) -> str:
+    return f"_{spec['name'].upper()}"
+
+
+# --- docstrings ---
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def allowed(param: Spec) -> str:
+    what = "Whole number" if param["kind"] == "integer" else "Number"
+    return f"{what} from {param['min']!r} to {param['max']!r}, {param['default']!r} by default."
+
+
+def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
+    """Docstring in numpydoc's order: summary, parameters, returns, raises, notes, references."""
+    lines = [f"{spec['title']}: {spec['summary'][0].lower()}{spec['summary'][1:]}", ""]
+    lines += ["Parameters", "----------", *inputs]
+    for param in spec["params"]:
+        lines += [param["name"], *wrapped(f"{param['summary']} {allowed(param)}", "    ")]
+    if cached:
+        lines += ["i", *wrapped(ITEM_DOC, "    ")]
+    lines += ["", "Returns", "-------"]
+    shape = "as many values as bars, float64" + (", read-only" if cached else "")
+    for output in spec["outputs"]:
+        where = f"Not NaN from bar {output['first_valid']} on at the earliest, counted from 0."
+        if output["first_valid"] == "0":
+            where = "Not NaN from the first bar on at the earliest."
+        lines += [output["name"], *wrapped(f"{output['summary']} {where}", "    ")]
+    together = "An array" if is_single(spec) else "A named tuple of arrays"
+    lines += ["", *wrapped(f"{together} with {shape}; with `i`, of floats." if cached
+                           else f"{together} with {shape}.", "")]
+    lines += ["", "Raises", "------"]
+    if cached:
+        lines += ["UnknownSeriesError", "    When there is no such timeframe or price type."]
+    lines += ["ParameterError", "    When a parameter is not in its range."]
+    schema = "When the series lacks a column." if cached else (
+        "When an input is not one row of real numbers, or lengths differ.")
+    lines += ["SchemaError", f"    {schema}"]
+    lines += ["", "Notes", "-----", "::", ""]
+    lines += [f"    {line}" for line in spec["formula"].splitlines()]
+    lines += ["", *wrapped(f"Missing bars: {spec['gaps']}", "")]
+    lines += ["", *wrapped(f"Numbers as of {spec['reference']}", ""), ""]
+    lines += ["References", "----------", *wrapped(f"{spec['source']}.", "")]
+    return "\n".join(lines)
+
+
+ITEM_DOC = (
+    "Bar whose value to return, negative counting from the end, NaN beyond the ends; "
+    "None for all bars."
+)
+
+SOURCE_DOC = ["source", "    Column to read: open, high, low, close or volume."]
+SERIES_DOC = ["tf, pt", "    Timeframe and price type."]
+
+
+def quoted(text: str, indent: str) -> str:
+    return textwrap.indent(f'"""{text}\n"""', indent, lambda line: bool(line.strip()))
+
+
+# --- Python modules ---
+
+
+def catalog_module(catalog: dict[str, Any]) -> str:
+    parts = [
+        HEADER,
+        "from ..spec import IndicatorSpec, Output, Parameter\n",
+        '__all__ = ["BY_NAME", "CATALOG_JSON_FNV1A", "VERSION"]\n',
+        f'VERSION = "{catalog["version"]}"\n',
+        "#: Fingerprint of the declarations: a backend with another one belongs to other files.",
+        f"CATALOG_JSON_FNV1A = {catalog['fingerprint']}\n",
+        "_CATALOG = (",
+    ]
+    for index, spec in enumerate(catalog["indicators"]):
+        parts.append("    IndicatorSpec(")
+        parts.append(f"        index={index},")
+        parts += [
+            f"        {key}={spec[key]!r},"
+            for key in ("name", "title", "group", "summary", "formula", "source", "reference", "gaps")
+        ]
+        parts.append(f"        inputs={tuple(spec['inputs'])!r},")
+        parts.append("        parameters=(")
+        parts += [
+            f"            Parameter({p['name']!r}, {p['kind']!r}, {p['min']!r}, {p['max']!r}, "
+            f"{p['default']!r}, {p['summary']!r}),"
+            for p in spec["params"]
+        ]
+        parts.append("        ),\n        outputs=(")
+        names = ", ".join(p["name"] for p in spec["params"])
+        parts += [
+            f"            Output({o['name']!r}, {o['summary']!r}, {o['first_valid']!r}, "
+            f"lambda {names}: {o['first_valid']}),".replace("lambda :", "lambda:")
+            for o in spec["outputs"]
+        ]
+        parts.append("        ),")
+        parts.append(f"        transcendental={spec['transcendental']!r},")
+        parts.append(f"        revision={spec['revision']!r},\n    ),")
+    parts.append(")\n\n#: Every indicator by name.\nBY_NAME = {spec.name: spec for spec in _CATALOG}\n")
+    return "\n".join(parts)
+
+
+def results_module(specs: list[Spec]) -> str:
+    several = [spec for spec in specs if not is_single(spec)]
+    names = sorted(result_class(spec) for spec in several)
+    parts = [
+        HEADER,
+        "from typing import Any, Generic, NamedTuple, TypeVar\n",
+        f"__all__ = {names!r}\n".replace("'", '"'),
+        'T = TypeVar("T")\n',
+    ]
+    for spec in several:
+        parts.append(f"\nclass {result_class(spec)}(NamedTuple, Generic[T]):")
+        parts.append(f'    """{spec["title"]}: an array or a number for each output."""\n')
+        for output in spec["outputs"]:
+            parts.append(f"    {output['name']}: T")
+            parts.append(f'    """{output["summary"]}"""')
+        parts.append("")
+    parts.append("\n#: The type of every indicator with more than one output.")
+    parts.append("RESULTS: dict[str, Any] = {")
+    parts += [f'    "{spec["name"]}": {result_class(spec)},' for spec in several]
+    parts.append("}\n")
+    return "\n".join(parts)
+
+
+def imports_of_results(specs: list[Spec]) -> str:
+    names = sorted(result_class(spec) for spec in specs if not is_single(spec))
+    return f"from .results import {', '.join(names)}\n"
+
+
+def constants(specs: list[Spec]) -> str:
+    return "\n".join(f'{constant(spec)} = BY_NAME["{spec["name"]}"]' for spec in specs) + "\n"
+
+
+def functions_module(specs: list[Spec]) -> str:
+    names = sorted(spec["name"] for spec in specs)
+    parts = [
+        HEADER,
+        "import numpy.typing as npt\n",
+        "from .._arrays import FloatArray",
+        "from .._compute import compute",
+        "from .catalog import BY_NAME",
+        imports_of_results(specs),
+        f"__all__ = {names!r}\n".replace("'", '"'),
+        constants(specs),
+    ]
+    for spec in specs:
+        arguments = [f"{name}: npt.ArrayLike" for name in spec["inputs"]] + signature(spec)
+        returns = result_type(spec, "FloatArray")
+        inputs = [", ".join(spec["inputs"]), "    One value per bar, oldest first; NaN is a missing bar."]
+        parts.append(f"\ndef {spec['name']}({', '.join(arguments)}) -> {returns}:")
+        parts.append(quoted(docstring(spec, inputs, cached=False), "    "))
+        columns = tuple_of(spec["inputs"])
+        parts.append(f"    result: {returns} = compute({constant(spec)}, {columns}, {values(spec)})")
+        parts.append("    return result\n")
+    return "\n".join(parts)
+
+
+def method(spec: Spec, lead: list[str], item: str, returns: str) -> str:
+    """Return the line that begins a method; `item` is how it takes ``i``."""
+    source = ['source: str = "close"'] if reads_any_series(spec) else []
+    arguments = ["self", *lead, *source, *signature(spec), *([item] if item else [])]
+    return f"    def {spec['name']}({', '.join(arguments)}) -> {returns}:"
+
+
+SERIES = ["tf: Hashable", "pt: Hashable"]
+
+
+def methods_module(specs: list[Spec]) -> str:
+    parts = [
+        HEADER,
+        "from collections.abc import Hashable",
+        "from typing import Any\n",
+        "from ..spec import IndicatorSpec",
+        "from .catalog import BY_NAME\n",
+        '__all__ = ["CacheMethods", "ViewMethods"]\n',
+        constants(specs),
+    ]
+    for name, lead, passed in ("CacheMethods", SERIES, "tf, pt, "), ("ViewMethods", [], ""):
+        given = "tf: Hashable, pt: Hashable, " if lead else ""
+        parts += [
+            f"\nclass {name}:",
+            '    """One method per indicator."""\n',
+            f"    def _get(self, spec: IndicatorSpec, {given}source: str, values: tuple[object, ...], "
+            "i: int | None) -> Any:",
+            "        raise NotImplementedError\n",
+        ]
+        for spec in specs:
+            inputs = [*(SERIES_DOC if lead else []), *(SOURCE_DOC if reads_any_series(spec) else [])]
+            source = "source" if reads_any_series(spec) else '""'
+            parts.append(method(spec, lead, "i: int | None = None", "Any"))
+            parts.append(quoted(docstring(spec, inputs, cached=True), "        "))
+            parts.append(f"        return self._get({constant(spec)}, {passed}{source}, {values(spec)}, i)\n")
+    return "\n".join(parts)
+
+
+def methods_stub(specs: list[Spec]) -> str:
+    parts = [
+        HEADER.replace("\nfrom __future__ import annotations\n", ""),
+        "from collections.abc import Hashable",
+        "from typing import Any, overload\n",
+        "from .._arrays import FloatArray",
+        "from ..spec import IndicatorSpec",
+        imports_of_results(specs),
+        '__all__ = ["CacheMethods", "ViewMethods"]\n',
+    ]
+    for name, lead in ("CacheMethods", SERIES), ("ViewMethods", []):
+        given = "tf: Hashable, pt: Hashable, " if lead else ""
+        parts.append(f"class {name}:")
+        parts.append(
+            f"    def _get(self, spec: IndicatorSpec, {given}source: str, values: tuple[object, ...], "
+            "i: int | None) -> Any: ..."
+        )
+        for spec in specs:
+            for item, result in (
+                ("i: None = None", "FloatArray"),
+                ("*, i: int", "float"),
+                (None, "float"),
+            ):
+                returns = result_type(spec, result)
+                if item is not None:
+                    line = method(spec, lead, item, returns)
+                else:
+                    # By position, every argument before has to be given.
+                    source = ["source: str"] if reads_any_series(spec) else []
+                    given_all = ["self", *lead, *source, *signature(spec, defaults=False), "i: int"]
+                    line = f"    def {spec['name']}({', '.join(given_all)}) -> {returns}:"
+                parts += ["    @overload", f"{line} ..."]
+        parts.append("")
+    return "\n".join(parts)
+
+
+# --- documentation ---
+
+
+def docs_index(specs: list[Spec]) -> str:
+    rows = [
+        f"| [`{s['name']}`]({s['name']}.md) | {s['title']} | {s['group']} | "
+        f"{', '.join(s['inputs'])} | "
+        f"{', '.join(p['name'] + ' ' + str(p['default']) for p in s['params']) or '-'} | "
+        f"{', '.join(o['name'] for o in s['outputs'])} |"
+        for s in specs
+    ]
+    head = "| name | title | group | inputs | parameters | outputs |\n|---|---|---|---|---|---|"
+    note = f"<!-- Made by tools/generate.py from the kernels' declarations: {COMMAND} -->"
+    return f"{note}\n# Indicators\n\n{head}\n" + "\n".join(rows) + "\n"
+
+
+def docs_page(spec: Spec) -> str:
+    call = ", ".join([*spec["inputs"], *(f"{p['name']}={p['default']!r}" for p in spec["params"])])
+    source = ["\"close\""] if reads_any_series(spec) else []
+    arguments = ", ".join(['"M1"', '"bid"', *source, *(repr(p["default"]) for p in spec["params"])])
+    lines = [
+        f"<!-- Made by tools/generate.py from crates/core/src/kernels/{spec['name']}.*: {COMMAND} -->",
+        f"# {spec['title']}",
+        "",
+        f"`{spec['name']}` · {spec['group']} · revision {spec['revision']}",
+        "",
+        spec["summary"],
+        "",
+        "```python",
+        f"indicator_cache.{spec['name']}({call})",
+        f"cache.{spec['name']}({arguments})",
+        "```",
+        "",
+        "## Formula",
+        "",
+        "```text",
+        spec["formula"],
+        "```",
+        "",
+        "## Parameters",
+        "",
+    ]
+    if spec["params"]:
+        lines += ["| name | meaning | allowed |", "|---|---|---|"]
+        lines += [f"| `{p['name']}` | {p['summary']} | {allowed(p)} |" for p in spec["params"]]
+    else:
+        lines.append("None.")
+    lines += ["", "## Results", "", "| name | meaning | first bar with a value, from 0 |", "|---|---|---|"]
+    lines += [f"| `{o['name']}` | {o['summary']} | `{o['first_valid']}` |" for o in spec["outputs"]]
+    lines += ["", "## Missing bars", "", spec["gaps"], "", spec["prose"].strip(), ""]
+    lines += ["## References", "", f"- {spec['source']}.", f"- Numbers as of `{spec['reference']}`.", ""]
+    return "\n".join(lines)
+
+
+# --- command ---
+
+
+def stale(files: dict[Path, str]) -> list[Path]:
+    """Return the files whose content on disk is not what it should be, leftovers included."""
+    different = [
+        path
+        for path, text in files.items()
+        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text
+    ]
+    present = {
+        path.relative_to(ROOT)
+        for folder in (GENERATED, DOCS)
+        for path in (ROOT / folder).glob("*.*")
+    }
+    return sorted([*different, *(present - files.keys())])
+
+
+def main() -> int:
+    """Write, or with ``--check`` compare."""
+    parser = argparse.ArgumentParser(description="Write what follows from the kernels' declarations.")
+    parser.add_argument("--check", action="store_true", help="only compare; exit 1 when stale")
+    only_check = parser.parse_args().check
+    files = render(read_catalog())
+    outdated = stale(files)
+    if only_check:
+        for path in outdated:
+            print(f"{path} is stale, run: {COMMAND}", file=sys.stderr)
+        return 1 if outdated else 0
+    for path in outdated:
+        target = ROOT / path
+        if path in files:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(files[path], encoding="utf-8")
+        else:
+            target.unlink()
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
