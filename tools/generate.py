@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -21,11 +22,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = Path("python/indicator_cache/_generated")
 DOCS = Path("docs/indicators")
+PACKAGE = Path("python/indicator_cache/__init__.py")
 COMMAND = "make generate"
 
 Spec = dict[str, Any]
 
-HEADER = f'''"""Made by tools/generate.py from the kernels' declarations. Do not edit: `{COMMAND}`."""
+HEADER = f'''"""Made from the kernels' declarations, not to be edited: `{COMMAND}`."""
 
 from __future__ import annotations
 '''
@@ -36,7 +38,9 @@ WIDTH = 92
 def read_catalog() -> dict[str, Any]:
     """Ask the core for its registry."""
     command = ["cargo", "run", "--quiet", "--package", "indicator-core", "--example", "catalog"]
-    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    answer = subprocess.run(  # noqa: S603 - no shell, nothing from outside
+        command, cwd=ROOT, check=True, capture_output=True, text=True
+    )
     catalog: dict[str, Any] = json.loads(answer.stdout)
     return catalog
 
@@ -52,6 +56,7 @@ def render(catalog: dict[str, Any]) -> dict[Path, str]:
         GENERATED / "methods.py": methods_module(specs),
         GENERATED / "methods.pyi": methods_stub(specs),
         DOCS / "index.md": docs_index(specs),
+        PACKAGE: package_init((ROOT / PACKAGE).read_text(encoding="utf-8"), specs),
     }
     files.update({DOCS / f"{spec['name']}.md": docs_page(spec) for spec in specs})
     return files
@@ -127,14 +132,24 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
             where = "Not NaN from the first bar on at the earliest."
         lines += [output["name"], *wrapped(f"{output['summary']} {where}", "    ")]
     together = "An array" if is_single(spec) else "A named tuple of arrays"
-    lines += ["", *wrapped(f"{together} with {shape}; with `i`, of floats." if cached
-                           else f"{together} with {shape}.", "")]
+    lines += [
+        "",
+        *wrapped(
+            f"{together} with {shape}; with `i`, of floats."
+            if cached
+            else f"{together} with {shape}.",
+            "",
+        ),
+    ]
     lines += ["", "Raises", "------"]
     if cached:
         lines += ["UnknownSeriesError", "    When there is no such timeframe or price type."]
     lines += ["ParameterError", "    When a parameter is not in its range."]
-    schema = "When the series lacks a column." if cached else (
-        "When an input is not one row of real numbers, or lengths differ.")
+    schema = (
+        "When the series lacks a column."
+        if cached
+        else ("When an input is not one row of real numbers, or lengths differ.")
+    )
     lines += ["SchemaError", f"    {schema}"]
     lines += ["", "Notes", "-----", "::", ""]
     lines += [f"    {line}" for line in spec["formula"].splitlines()]
@@ -172,10 +187,19 @@ def catalog_module(catalog: dict[str, Any]) -> str:
     ]
     for index, spec in enumerate(catalog["indicators"]):
         parts.append("    IndicatorSpec(")
-        parts.append(f"        index={index},")
+        parts.append(f"        position={index},")
         parts += [
             f"        {key}={spec[key]!r},"
-            for key in ("name", "title", "group", "summary", "formula", "source", "reference", "gaps")
+            for key in (
+                "name",
+                "title",
+                "group",
+                "summary",
+                "formula",
+                "source",
+                "reference",
+                "gaps",
+            )
         ]
         parts.append(f"        inputs={tuple(spec['inputs'])!r},")
         parts.append("        parameters=(")
@@ -192,9 +216,12 @@ def catalog_module(catalog: dict[str, Any]) -> str:
             for o in spec["outputs"]
         ]
         parts.append("        ),")
+        parts.append(f"        window={spec['window']!r},")
         parts.append(f"        transcendental={spec['transcendental']!r},")
         parts.append(f"        revision={spec['revision']!r},\n    ),")
-    parts.append(")\n\n#: Every indicator by name.\nBY_NAME = {spec.name: spec for spec in _CATALOG}\n")
+    parts.append(
+        ")\n\n#: Every indicator by name.\nBY_NAME = {spec.name: spec for spec in _CATALOG}\n"
+    )
     return "\n".join(parts)
 
 
@@ -245,11 +272,16 @@ def functions_module(specs: list[Spec]) -> str:
     for spec in specs:
         arguments = [f"{name}: npt.ArrayLike" for name in spec["inputs"]] + signature(spec)
         returns = result_type(spec, "FloatArray")
-        inputs = [", ".join(spec["inputs"]), "    One value per bar, oldest first; NaN is a missing bar."]
+        inputs = [
+            ", ".join(spec["inputs"]),
+            "    One value per bar, oldest first; NaN is a missing bar.",
+        ]
         parts.append(f"\ndef {spec['name']}({', '.join(arguments)}) -> {returns}:")
         parts.append(quoted(docstring(spec, inputs, cached=False), "    "))
         columns = tuple_of(spec["inputs"])
-        parts.append(f"    result: {returns} = compute({constant(spec)}, {columns}, {values(spec)})")
+        parts.append(
+            f"    result: {returns} = compute({constant(spec)}, {columns}, {values(spec)})"
+        )
         parts.append("    return result\n")
     return "\n".join(parts)
 
@@ -262,6 +294,9 @@ def method(spec: Spec, lead: list[str], item: str, returns: str) -> str:
 
 
 SERIES = ["tf: Hashable", "pt: Hashable"]
+
+#: Arguments of what every method calls.
+GET = "self, spec: IndicatorSpec, {series}source: str, values: tuple[object, ...], i: int | None"
 
 
 def methods_module(specs: list[Spec]) -> str:
@@ -279,16 +314,20 @@ def methods_module(specs: list[Spec]) -> str:
         parts += [
             f"\nclass {name}:",
             '    """One method per indicator."""\n',
-            f"    def _get(self, spec: IndicatorSpec, {given}source: str, values: tuple[object, ...], "
-            "i: int | None) -> Any:",
+            f"    def _get({GET.format(series=given)}) -> Any:",
             "        raise NotImplementedError\n",
         ]
         for spec in specs:
-            inputs = [*(SERIES_DOC if lead else []), *(SOURCE_DOC if reads_any_series(spec) else [])]
+            inputs = [
+                *(SERIES_DOC if lead else []),
+                *(SOURCE_DOC if reads_any_series(spec) else []),
+            ]
             source = "source" if reads_any_series(spec) else '""'
             parts.append(method(spec, lead, "i: int | None = None", "Any"))
             parts.append(quoted(docstring(spec, inputs, cached=True), "        "))
-            parts.append(f"        return self._get({constant(spec)}, {passed}{source}, {values(spec)}, i)\n")
+            parts.append(
+                f"        return self._get({constant(spec)}, {passed}{source}, {values(spec)}, i)\n"
+            )
     return "\n".join(parts)
 
 
@@ -305,10 +344,7 @@ def methods_stub(specs: list[Spec]) -> str:
     for name, lead in ("CacheMethods", SERIES), ("ViewMethods", []):
         given = "tf: Hashable, pt: Hashable, " if lead else ""
         parts.append(f"class {name}:")
-        parts.append(
-            f"    def _get(self, spec: IndicatorSpec, {given}source: str, values: tuple[object, ...], "
-            "i: int | None) -> Any: ..."
-        )
+        parts.append(f"    def _get({GET.format(series=given)}) -> Any: ...")
         for spec in specs:
             for item, result in (
                 ("i: None = None", "FloatArray"),
@@ -326,6 +362,29 @@ def methods_stub(specs: list[Spec]) -> str:
                 parts += ["    @overload", f"{line} ..."]
         parts.append("")
     return "\n".join(parts)
+
+
+def package_init(text: str, specs: list[Spec]) -> str:
+    """Return the package's own file with the generated names in its imports and ``__all__``.
+
+    Spelled out, because neither people nor type checkers can see through anything cleverer.
+    """
+    current = {
+        "functions": [spec["name"] for spec in specs],
+        "results": [result_class(spec) for spec in specs if not is_single(spec)],
+    }
+    exported = set(re.findall(r'^    "(\w+)",$', text, re.MULTILINE))
+    for module, names in current.items():
+        pattern = rf"from \._generated\.{module} import \(\n(.*?)\)\n"
+        found = re.search(pattern, text, re.DOTALL)
+        if found is None:
+            raise SystemExit(f"{PACKAGE}: no import of _generated.{module} to keep up to date")
+        exported -= set(re.findall(r"\w+", found[1]))
+        exported |= set(names)
+        lines = "".join(f"    {name},\n" for name in sorted(names))
+        text = text.replace(found[0], f"from ._generated.{module} import (\n{lines})\n")
+    lines = "".join(f'    "{name}",\n' for name in sorted(exported))
+    return re.sub(r"__all__ = \[.*?\]\n", f"__all__ = [\n{lines}]\n", text, flags=re.DOTALL)
 
 
 # --- documentation ---
@@ -346,10 +405,10 @@ def docs_index(specs: list[Spec]) -> str:
 
 def docs_page(spec: Spec) -> str:
     call = ", ".join([*spec["inputs"], *(f"{p['name']}={p['default']!r}" for p in spec["params"])])
-    source = ["\"close\""] if reads_any_series(spec) else []
+    source = ['"close"'] if reads_any_series(spec) else []
     arguments = ", ".join(['"M1"', '"bid"', *source, *(repr(p["default"]) for p in spec["params"])])
     lines = [
-        f"<!-- Made by tools/generate.py from crates/core/src/kernels/{spec['name']}.*: {COMMAND} -->",
+        f"<!-- Made from crates/core/src/kernels/{spec['name']}.* by {COMMAND}: edit there -->",
         f"# {spec['title']}",
         "",
         f"`{spec['name']}` · {spec['group']} · revision {spec['revision']}",
@@ -375,10 +434,26 @@ def docs_page(spec: Spec) -> str:
         lines += [f"| `{p['name']}` | {p['summary']} | {allowed(p)} |" for p in spec["params"]]
     else:
         lines.append("None.")
-    lines += ["", "## Results", "", "| name | meaning | first bar with a value, from 0 |", "|---|---|---|"]
+    lines += [
+        "",
+        "## Results",
+        "",
+        "| name | meaning | first bar with a value, from 0 |",
+        "|---|---|---|",
+    ]
     lines += [f"| `{o['name']}` | {o['summary']} | `{o['first_valid']}` |" for o in spec["outputs"]]
+    if spec["window"]:
+        lines += ["", f"A result depends on the last `{spec['window']}` bars and on no others."]
+    else:
+        lines += ["", "A result depends on all bars so far, ever less on the older ones."]
     lines += ["", "## Missing bars", "", spec["gaps"], "", spec["prose"].strip(), ""]
-    lines += ["## References", "", f"- {spec['source']}.", f"- Numbers as of `{spec['reference']}`.", ""]
+    lines += [
+        "## References",
+        "",
+        f"- {spec['source']}.",
+        f"- Numbers as of `{spec['reference']}`.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -402,7 +477,9 @@ def stale(files: dict[Path, str]) -> list[Path]:
 
 def main() -> int:
     """Write, or with ``--check`` compare."""
-    parser = argparse.ArgumentParser(description="Write what follows from the kernels' declarations.")
+    parser = argparse.ArgumentParser(
+        description="Write what follows from the kernels' declarations."
+    )
     parser.add_argument("--check", action="store_true", help="only compare; exit 1 when stale")
     only_check = parser.parse_args().check
     files = render(read_catalog())

@@ -9,10 +9,23 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from . import backends, errors, spec
-from ._generated import functions, results
 from ._generated.catalog import BY_NAME, VERSION
-from ._generated.functions import *  # noqa: F403 - generated, so that the list exists once
-from ._generated.results import *  # noqa: F403 - likewise
+from ._generated.functions import (
+    atr,
+    bollinger,
+    dmi,
+    ema,
+    macd,
+    roc,
+    rsi,
+    sma,
+    true_range,
+)
+from ._generated.results import (
+    BollingerResult,
+    DmiResult,
+    MacdResult,
+)
 from .backends import BackendInfo, backend_info, use_backend
 from .cache import CacheStats, IndicatorCache, SeriesView
 from .errors import (
@@ -29,23 +42,33 @@ __all__ = [
     "BackendError",
     "BackendInfo",
     "BackendUnavailableError",
+    "BollingerResult",
     "CacheStats",
+    "DmiResult",
     "IndicatorCache",
     "IndicatorCacheError",
     "IndicatorSpec",
+    "MacdResult",
     "ParameterError",
     "SchemaError",
     "SeriesView",
     "UnknownSeriesError",
+    "atr",
     "backend_info",
     "backends",
+    "bollinger",
     "catalog",
+    "dmi",
+    "ema",
     "errors",
+    "macd",
+    "roc",
+    "rsi",
+    "sma",
     "spec",
+    "true_range",
     "use_backend",
 ]
-__all__ += functions.__all__
-__all__ += results.__all__
 
 __version__ = VERSION
 

@@ -26,7 +26,7 @@ def as_column(name: str, values: npt.ArrayLike) -> FloatArray:
     except (TypeError, ValueError) as error:
         raise SchemaError(name, f"expected a row of numbers: {error}") from error
     if isinstance(array, np.ma.MaskedArray):
-        array = array.astype(np.float64).filled(np.nan)
+        array = np.ma.filled(array.astype(np.float64), np.nan)
     if array.ndim != 1:
         raise SchemaError(name, f"expected one dimension, got {array.ndim} (shape {array.shape})")
     if array.dtype.kind not in _NUMBERS and array.size:

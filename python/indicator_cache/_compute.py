@@ -33,7 +33,9 @@ def compute(
 ) -> Result:
     """Compute an indicator over array-likes with the backend in use."""
     params = normalise(spec, values)
-    columns = {name: as_column(name, given) for name, given in zip(spec.inputs, inputs, strict=True)}
+    columns = {
+        name: as_column(name, given) for name, given in zip(spec.inputs, inputs, strict=True)
+    }
     bars = same_length(columns)
     outputs = [np.empty(bars) for _ in spec.outputs]
     backends.active().run(spec, params, list(columns.values()), outputs)

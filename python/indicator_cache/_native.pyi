@@ -1,9 +1,9 @@
-"""Kernels of indicator-cache, compiled for this machine."""
-
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+__all__ = ["catalog", "cpu", "fill_columns", "fingerprint", "run"]
 
 def catalog() -> str: ...
 def cpu() -> str: ...

@@ -148,9 +148,7 @@ def _flags(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return array.astype(np.bool_)
 
 
-def _starts(
-    present: npt.NDArray[np.bool_], identity: npt.NDArray[Any]
-) -> npt.NDArray[np.bool_]:
+def _starts(present: npt.NDArray[np.bool_], identity: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Where a present bar belongs to another candle than the present bar before it."""
     where = np.flatnonzero(present)
     starts = np.zeros(len(present), np.bool_)

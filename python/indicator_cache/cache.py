@@ -74,9 +74,7 @@ class IndicatorCache(CacheMethods):
         max_bytes: int | None = None,
         backend: str | None = None,
     ) -> None:
-        if max_bytes is not None and (
-            isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0
-        ):
+        if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
             raise ParameterError("max_bytes", max_bytes, "a whole number of bytes, or None")
         self._backend = None if backend is None else backends.resolve(backend)
         self._series = _read_all(bars)
@@ -163,7 +161,7 @@ class IndicatorCache(CacheMethods):
         values = spec.normalise(params)
         if source is not None and spec.inputs != ("x",):
             raise ParameterError("source", source, f"left out: {name} has inputs of its own")
-        return self._get(spec, tf, pt, source or "close", values, i, stepwise)
+        return self._get(spec, tf, pt, source or "close", values, i, stepwise=stepwise)
 
     def ema_stepwise(
         self,
@@ -174,7 +172,7 @@ class IndicatorCache(CacheMethods):
         i: int | None = None,
     ) -> Result:
         """Exponential moving average over new candles only; see :meth:`view` and :meth:`ema`."""
-        return self._get(BY_NAME["ema"], tf, pt, source, (period,), i, True)
+        return self._get(BY_NAME["ema"], tf, pt, source, (period,), i, stepwise=True)
 
     def bollinger_stepwise(
         self,
@@ -187,7 +185,7 @@ class IndicatorCache(CacheMethods):
     ) -> Result:
         """Bollinger bands over new candles only; see :meth:`view` and :meth:`bollinger`."""
         return self._get(
-            BY_NAME["bollinger"], tf, pt, source, (period, std_factor), i, True
+            BY_NAME["bollinger"], tf, pt, source, (period, std_factor), i, stepwise=True
         )
 
     def stats(self) -> CacheStats:
@@ -206,7 +204,8 @@ class IndicatorCache(CacheMethods):
         source: str,
         values: tuple[object, ...],
         i: int | None,
-        stepwise: bool = False,  # noqa: FBT001, FBT002 - called by generated code only
+        *,
+        stepwise: bool = False,
     ) -> Result:
         """Return a result, from memory if it is there."""
         params = normalise(spec, values)
@@ -217,7 +216,7 @@ class IndicatorCache(CacheMethods):
         series = self._find(tf, pt)
         bar = None if i is None else bar_index(i)
         result = self._store.get(
-            (spec.index, tf, pt, source, params, stepwise),
+            (spec.position, tf, pt, source, params, stepwise),
             lambda: self._compute(spec, series, source, params, stepwise=stepwise),
         )
         return result if bar is None else pick(spec, result, bar)
@@ -299,7 +298,7 @@ class SeriesView(ViewMethods):
         self, spec: IndicatorSpec, source: str, values: tuple[object, ...], i: int | None
     ) -> Result:
         return self._cache._get(  # noqa: SLF001 - the other half of the same thing
-            spec, self._tf, self._pt, source, values, i, self._stepwise
+            spec, self._tf, self._pt, source, values, i, stepwise=self._stepwise
         )
 
 

@@ -62,7 +62,7 @@ class Output(NamedTuple):
 class IndicatorSpec(NamedTuple):
     """The declaration of an indicator."""
 
-    index: int
+    position: int
     """Position in the registry of kernels, by which backends know it."""
     name: str
     title: str
@@ -79,6 +79,9 @@ class IndicatorSpec(NamedTuple):
     """Input columns; ``x`` stands for any one series."""
     parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...]
+    window: str | None
+    """Bars that a result depends on, its own included: an expression over the parameters. None
+    when it depends on all bars so far."""
     transcendental: bool
     """Whether logarithms or exponentials take part."""
     revision: int

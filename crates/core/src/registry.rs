@@ -45,7 +45,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    const fn of<K: Kernel>() -> Self {
+    /// The entry of a kernel, registered or not.
+    #[must_use]
+    pub const fn of<K: Kernel>() -> Self {
         Self {
             spec: K::SPEC,
             create: machine::create::<K>,
@@ -60,6 +62,23 @@ impl Entry {
     /// [`Error::Memory`] when the state does not fit into memory.
     pub fn create(&self, params: &[f64]) -> Result<Box<dyn Machine>, Error> {
         (self.create)(params)
+    }
+
+    /// A machine that goes on where [`Machine::save`] was called, on whatever backend.
+    ///
+    /// # Errors
+    /// [`Error::State`] when the bytes are damaged, of another indicator, version or revision.
+    pub fn restore(&self, bytes: &[u8]) -> Result<Box<dyn Machine>, Error> {
+        let (header, mut from) = Header::read(bytes)?;
+        if self.spec.name.as_bytes() != header.name {
+            return Err(Error::State("it belongs to another indicator"));
+        }
+        if self.spec.revision != header.revision {
+            return Err(Error::State(
+                "it belongs to another revision of the indicator",
+            ));
+        }
+        (self.restore)(&header, &mut from)
     }
 }
 
@@ -80,17 +99,12 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 /// # Errors
 /// [`Error::State`] when the bytes are damaged, foreign, or of another version or revision.
 pub fn restore(bytes: &[u8]) -> Result<Box<dyn Machine>, Error> {
-    let (header, mut from) = Header::read(bytes)?;
-    let entry = ENTRIES
+    let (header, _) = Header::read(bytes)?;
+    ENTRIES
         .iter()
         .find(|entry| entry.spec.name.as_bytes() == header.name)
-        .ok_or(Error::State("it belongs to an unknown indicator"))?;
-    if entry.spec.revision != header.revision {
-        return Err(Error::State(
-            "it belongs to another revision of the indicator",
-        ));
-    }
-    (entry.restore)(&header, &mut from)
+        .ok_or(Error::State("it belongs to an unknown indicator"))?
+        .restore(bytes)
 }
 
 /// All declarations as one JSON array: what the generators of the bindings read.

@@ -42,6 +42,8 @@ pub struct Spec {
     pub params: &'static [Param],
     /// Output columns.
     pub outputs: &'static [Output],
+    /// The bars that a result depends on, its own included; none when it is all bars so far.
+    pub window: Option<Bars>,
     /// Whether `ln`, `exp` or `log10` take part; these come from `libm`.
     pub transcendental: bool,
     /// Raised whenever a released result changes by a bit.
@@ -92,9 +94,16 @@ pub struct Output {
     /// What it means, with its unit.
     pub summary: &'static str,
     /// The first bar, counted from zero, that can hold a value when no bar is missing.
-    pub first_valid: fn(&Params<'_>) -> u64,
+    pub first_valid: Bars,
+}
+
+/// A number of bars that follows from the parameters.
+#[derive(Debug)]
+pub struct Bars {
+    /// The number.
+    pub of: fn(&Params<'_>) -> u64,
     /// The same as an arithmetic expression over the parameters' names.
-    pub first_valid_text: &'static str,
+    pub text: &'static str,
 }
 
 /// Parameter values that have passed [`Spec::check`], in the spec's order.
@@ -183,6 +192,12 @@ impl Spec {
             "outputs",
             &list(self.outputs.iter().map(Output::to_json)),
         );
+        let window = self.window.as_ref();
+        push_member(
+            &mut json,
+            "window",
+            &window.map_or("null".into(), |window| quoted(window.text)),
+        );
         push_member(
             &mut json,
             "transcendental",
@@ -227,7 +242,7 @@ impl Output {
         let mut json = String::from("{");
         push_member(&mut json, "name", &quoted(self.name));
         push_member(&mut json, "summary", &quoted(self.summary));
-        push_member(&mut json, "first_valid", &quoted(self.first_valid_text));
+        push_member(&mut json, "first_valid", &quoted(self.first_valid.text));
         json.push('}');
         json
     }

@@ -1,4 +1,4 @@
-"""Made by tools/generate.py from the kernels' declarations. Do not edit: `make generate`."""
+"""Made from the kernels' declarations, not to be edited: `make generate`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["BY_NAME", "CATALOG_JSON_FNV1A", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-CATALOG_JSON_FNV1A = 0xf89873884b26d5dd
+CATALOG_JSON_FNV1A = 0xd253290f841c6c1b
 
 _CATALOG = (
     IndicatorSpec(
-        index=0,
+        position=0,
         name='atr',
         title='Average true range',
         group='volatility',
@@ -29,11 +29,12 @@ _CATALOG = (
         outputs=(
             Output('atr', 'The average range, in the unit of the prices.', 'period - 1', lambda period: period - 1),
         ),
+        window=None,
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=1,
+        position=1,
         name='bollinger',
         title='Bollinger bands',
         group='volatility',
@@ -52,11 +53,12 @@ _CATALOG = (
             Output('middle', 'Mean of the window, in the unit of the input.', 'period - 1', lambda period, std_factor: period - 1),
             Output('lower', 'Lower band, in the unit of the input.', 'max(period, 2) - 1', lambda period, std_factor: max(period, 2) - 1),
         ),
+        window='period',
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=2,
+        position=2,
         name='dmi',
         title='Directional movement index',
         group='trend',
@@ -74,11 +76,12 @@ _CATALOG = (
             Output('minus_di', 'Downward movement, in percent of the range.', '0', lambda period: 0),
             Output('adx', 'Strength of the trend, from 0 to 100.', '1', lambda period: 1),
         ),
+        window=None,
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=3,
+        position=3,
         name='ema',
         title='Exponential moving average',
         group='trend',
@@ -94,11 +97,12 @@ _CATALOG = (
         outputs=(
             Output('ema', 'The mean, in the unit of the input.', '0', lambda period: 0),
         ),
+        window=None,
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=4,
+        position=4,
         name='macd',
         title='Moving average convergence/divergence',
         group='momentum',
@@ -118,11 +122,12 @@ _CATALOG = (
             Output('signal', 'Average of the difference, in the unit of the input.', '0', lambda fast, slow, signal: 0),
             Output('histogram', 'Difference minus signal, in the unit of the input.', '0', lambda fast, slow, signal: 0),
         ),
+        window=None,
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=5,
+        position=5,
         name='roc',
         title='Rate of change',
         group='momentum',
@@ -138,11 +143,12 @@ _CATALOG = (
         outputs=(
             Output('roc', 'The change, in percent.', 'period', lambda period: period),
         ),
+        window='period + 1',
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=6,
+        position=6,
         name='rsi',
         title='Relative strength index',
         group='momentum',
@@ -158,11 +164,12 @@ _CATALOG = (
         outputs=(
             Output('rsi', 'The index, from 0 to 100.', '1', lambda period: 1),
         ),
+        window=None,
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=7,
+        position=7,
         name='sma',
         title='Simple moving average',
         group='trend',
@@ -178,11 +185,12 @@ _CATALOG = (
         outputs=(
             Output('sma', 'The mean, in the unit of the input.', 'period - 1', lambda period: period - 1),
         ),
+        window='period',
         transcendental=False,
         revision=1,
     ),
     IndicatorSpec(
-        index=8,
+        position=8,
         name='true_range',
         title='True range',
         group='volatility',
@@ -197,6 +205,7 @@ _CATALOG = (
         outputs=(
             Output('true_range', 'The range, in the unit of the prices.', '0', lambda: 0),
         ),
+        window='2',
         transcendental=False,
         revision=1,
     ),

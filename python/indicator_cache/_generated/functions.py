@@ -1,4 +1,4 @@
-"""Made by tools/generate.py from the kernels' declarations. Do not edit: `make generate`."""
+"""Made from the kernels' declarations, not to be edited: `make generate`."""
 
 from __future__ import annotations
 

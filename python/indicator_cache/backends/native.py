@@ -26,7 +26,7 @@ class NativeBackend:
         outputs: Sequence[FloatArray],
     ) -> None:
         """Compute one indicator over whole columns, filling `outputs` in place."""
-        _native.run(spec.index, params, inputs, outputs)
+        _native.run(spec.position, params, inputs, outputs)
 
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""

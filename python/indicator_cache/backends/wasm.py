@@ -88,9 +88,7 @@ class _Instance:
         width = len(inputs) + len(outputs)
         block = self._reserve(min(bars, _BLOCK_BARS), width)
         handle = self._create(spec, params)
-        addresses = [
-            self._columns + column * block * _NUMBER.itemsize for column in range(width)
-        ]
+        addresses = [self._columns + column * block * _NUMBER.itemsize for column in range(width)]
         for start in range(0, bars, block):
             count = min(block, bars - start)
             rows = self._at(self._columns, _NUMBER, width * block).reshape(width, block)
@@ -106,7 +104,7 @@ class _Instance:
     def _create(self, spec: IndicatorSpec, params: tuple[float, ...]) -> int:
         address = self._allocate(max(len(params), 1) * _NUMBER.itemsize)
         self._at(address, _NUMBER, len(params))[:] = params
-        self._operate(_CREATE, spec.index, address, len(params))
+        self._operate(_CREATE, spec.position, address, len(params))
         handle = int(self._words()[0])
         self._call(self._store, _FREE, address)
         return handle

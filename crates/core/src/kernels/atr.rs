@@ -2,7 +2,7 @@ use super::true_range::TrueRange;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::Wilder;
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the average true range.
@@ -31,9 +31,9 @@ impl Kernel for Atr {
         outputs: &[Output {
             name: "atr",
             summary: "The average range, in the unit of the prices.",
-            first_valid: |params| params.integer(0) as u64 - 1,
-            first_valid_text: "period - 1",
+            first_valid: Bars { of: |params| params.integer(0) as u64 - 1, text: "period - 1" },
         }],
+        window: None,
         transcendental: false,
         revision: 1,
         prose: include_str!("atr.md"),

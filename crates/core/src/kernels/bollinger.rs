@@ -2,7 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::sqrt;
 use crate::primitives::window::WindowMoments;
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the Bollinger bands.
@@ -41,22 +41,20 @@ impl Kernel for Bollinger {
             Output {
                 name: "upper",
                 summary: "Upper band, in the unit of the input.",
-                first_valid: bands_start,
-                first_valid_text: "max(period, 2) - 1",
+                first_valid: Bars { of: bands_start, text: "max(period, 2) - 1" },
             },
             Output {
                 name: "middle",
                 summary: "Mean of the window, in the unit of the input.",
-                first_valid: |params| params.integer(0) as u64 - 1,
-                first_valid_text: "period - 1",
+                first_valid: Bars { of: |params| params.integer(0) as u64 - 1, text: "period - 1" },
             },
             Output {
                 name: "lower",
                 summary: "Lower band, in the unit of the input.",
-                first_valid: bands_start,
-                first_valid_text: "max(period, 2) - 1",
+                first_valid: Bars { of: bands_start, text: "max(period, 2) - 1" },
             },
         ],
+        window: Some(Bars { of: |params| params.integer(0) as u64, text: "period" }),
         transcendental: false,
         revision: 1,
         prose: include_str!("bollinger.md"),

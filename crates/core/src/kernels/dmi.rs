@@ -3,7 +3,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the directional movement index.
@@ -44,22 +44,20 @@ impl Kernel for Dmi {
             Output {
                 name: "plus_di",
                 summary: "Upward movement, in percent of the range.",
-                first_valid: |_| 0,
-                first_valid_text: "0",
+                first_valid: Bars { of: |_| 0, text: "0" },
             },
             Output {
                 name: "minus_di",
                 summary: "Downward movement, in percent of the range.",
-                first_valid: |_| 0,
-                first_valid_text: "0",
+                first_valid: Bars { of: |_| 0, text: "0" },
             },
             Output {
                 name: "adx",
                 summary: "Strength of the trend, from 0 to 100.",
-                first_valid: |_| 1,
-                first_valid_text: "1",
+                first_valid: Bars { of: |_| 1, text: "1" },
             },
         ],
+        window: None,
         transcendental: false,
         revision: 1,
         prose: include_str!("dmi.md"),

@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the exponential moving average.
@@ -35,9 +35,9 @@ impl Kernel for Ema {
         outputs: &[Output {
             name: "ema",
             summary: "The mean, in the unit of the input.",
-            first_valid: |_| 0,
-            first_valid_text: "0",
+            first_valid: Bars { of: |_| 0, text: "0" },
         }],
+        window: None,
         transcendental: false,
         revision: 1,
         prose: include_str!("ema.md"),

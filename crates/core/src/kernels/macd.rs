@@ -2,7 +2,7 @@ use super::ema;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the moving average convergence/divergence.
@@ -45,22 +45,20 @@ impl Kernel for Macd {
             Output {
                 name: "macd",
                 summary: "Fast minus slow average, in the unit of the input.",
-                first_valid: |_| 0,
-                first_valid_text: "0",
+                first_valid: Bars { of: |_| 0, text: "0" },
             },
             Output {
                 name: "signal",
                 summary: "Average of the difference, in the unit of the input.",
-                first_valid: |_| 0,
-                first_valid_text: "0",
+                first_valid: Bars { of: |_| 0, text: "0" },
             },
             Output {
                 name: "histogram",
                 summary: "Difference minus signal, in the unit of the input.",
-                first_valid: |_| 0,
-                first_valid_text: "0",
+                first_valid: Bars { of: |_| 0, text: "0" },
             },
         ],
+        window: None,
         transcendental: false,
         revision: 1,
         prose: include_str!("macd.md"),

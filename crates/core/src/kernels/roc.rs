@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the rate of change.
@@ -29,9 +29,9 @@ impl Kernel for Roc {
         outputs: &[Output {
             name: "roc",
             summary: "The change, in percent.",
-            first_valid: |params| params.integer(0) as u64,
-            first_valid_text: "period",
+            first_valid: Bars { of: |params| params.integer(0) as u64, text: "period" },
         }],
+        window: Some(Bars { of: |params| params.integer(0) as u64 + 1, text: "period + 1" }),
         transcendental: false,
         revision: 1,
         prose: include_str!("roc.md"),

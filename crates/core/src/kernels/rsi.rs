@@ -2,7 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the relative strength index.
@@ -46,9 +46,9 @@ impl Kernel for Rsi {
         outputs: &[Output {
             name: "rsi",
             summary: "The index, from 0 to 100.",
-            first_valid: |_| 1,
-            first_valid_text: "1",
+            first_valid: Bars { of: |_| 1, text: "1" },
         }],
+        window: None,
         transcendental: false,
         revision: 1,
         prose: include_str!("rsi.md"),

@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::window::WindowMean;
-use crate::spec::{Domain, Output, Param, Params, Spec};
+use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the simple moving average.
@@ -29,9 +29,9 @@ impl Kernel for Sma {
         outputs: &[Output {
             name: "sma",
             summary: "The mean, in the unit of the input.",
-            first_valid: |params| params.integer(0) as u64 - 1,
-            first_valid_text: "period - 1",
+            first_valid: Bars { of: |params| params.integer(0) as u64 - 1, text: "period - 1" },
         }],
+        window: Some(Bars { of: |params| params.integer(0) as u64, text: "period" }),
         transcendental: false,
         revision: 1,
         prose: include_str!("sma.md"),

@@ -2,7 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::larger_present;
-use crate::spec::{Output, Params, Spec};
+use crate::spec::{Bars, Output, Params, Spec};
 use crate::state::State;
 
 /// State of the true range. Other kernels have it as a part.
@@ -47,9 +47,9 @@ impl Kernel for TrueRange {
         outputs: &[Output {
             name: "true_range",
             summary: "The range, in the unit of the prices.",
-            first_valid: |_| 0,
-            first_valid_text: "0",
+            first_valid: Bars { of: |_| 0, text: "0" },
         }],
+        window: Some(Bars { of: |_| 2, text: "2" }),
         transcendental: false,
         revision: 1,
         prose: include_str!("true_range.md"),

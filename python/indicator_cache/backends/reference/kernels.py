@@ -49,9 +49,7 @@ class rsi:
         loss = self.loss.run(np.where(-change <= 0.0, 0.0, -change))
         both = gain + loss
         # One infinite average decides the quotient, which the first form does not see.
-        return np.where(
-            np.abs(both) < np.inf, 100.0 * (gain / both), 100.0 / (1.0 + loss / gain)
-        )
+        return np.where(np.abs(both) < np.inf, 100.0 * (gain / both), 100.0 / (1.0 + loss / gain))
 
 
 class macd:
