@@ -26,6 +26,7 @@ from ._generated.results import (
     DmiResult,
     MacdResult,
 )
+from ._program import is_command_line
 from .backends import BackendInfo, backend_info, use_backend
 from .cache import CacheStats, IndicatorCache, SeriesView
 from .errors import (
@@ -85,5 +86,10 @@ def catalog() -> MappingProxyType[str, IndicatorSpec]:
     return MappingProxyType(BY_NAME)
 
 
-# A backend that was asked for and cannot be had is an error of the import.
-backends.select_at_import()
+# A backend that was asked for and cannot be had is an error of the import. The command line alone
+# starts without, since its `doctor` is there to tell why; what it computes meets the same error.
+try:
+    backends.select_at_import()
+except BackendUnavailableError:
+    if not is_command_line():
+        raise

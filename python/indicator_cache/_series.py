@@ -87,8 +87,10 @@ class Series:
         return self._steps
 
 
-def read_series(label: str, bars: object) -> Series:
+def read_series(label: str, bars: object, *, native: bool) -> Series:
     """Turn candles, or a mapping from names to columns, into a series.
+
+    With `native`, plain candles are read by the extension module.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def read_series(label: str, bars: object) -> Series:
             f"expected a sequence of candles or a mapping from names to columns, got "
             f"{type(bars).__name__}",
         )
-    return _read_candles(label, bars if type(bars) is list else list(bars))
+    return _read_candles(label, bars if type(bars) is list else list(bars), native=native)
 
 
 def _read_table(label: str, table: Mapping[Any, Any]) -> Series:
@@ -157,12 +159,12 @@ def _starts(present: npt.NDArray[np.bool_], identity: npt.NDArray[Any]) -> npt.N
     return starts
 
 
-def _read_candles(label: str, candles: list[object]) -> Series:
+def _read_candles(label: str, candles: list[object], *, native: bool) -> Series:
     fields = _fields_of(candles)
     bars = len(candles)
     block = np.empty((len(fields), bars))
     starts = np.empty(bars, np.uint8)
-    if not _fill_natively(candles, fields, block, starts):
+    if not (native and _fill_natively(candles, fields, block, starts)):
         _fill(label, candles, fields, block, starts)
     return Series(label, dict(zip(fields, block, strict=True)), starts.view(np.bool_), bars)
 
@@ -181,11 +183,7 @@ def _fill_natively(
     block: FloatArray,
     starts: npt.NDArray[np.uint8],
 ) -> bool:
-    """Fill the columns in machine code, if the native backend is active and nothing is unusual."""
-    from .backends import active
-
-    if active().name != "native":
-        return False
+    """Fill the columns in machine code, unless something is unusual."""
     from . import _native
 
     return _native.fill_columns(candles, fields, list(block), starts)

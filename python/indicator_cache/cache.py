@@ -77,7 +77,8 @@ class IndicatorCache(CacheMethods):
         if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
             raise ParameterError("max_bytes", max_bytes, "a whole number of bytes, or None")
         self._backend = None if backend is None else backends.resolve(backend)
-        self._series = _read_all(bars)
+        native = (self._backend or backends.active()).name == "native"
+        self._series = _read_all(bars, native=native)
         self._store: ResultStore[Result] = ResultStore(max_bytes)
 
     def __len__(self) -> int:
@@ -339,7 +340,7 @@ def find_spec(name: object) -> IndicatorSpec:
     return spec
 
 
-def _read_all(bars: object) -> dict[Hashable, dict[Hashable, Series]]:
+def _read_all(bars: object, *, native: bool) -> dict[Hashable, dict[Hashable, Series]]:
     every: dict[Hashable, dict[Hashable, Series]] = {}
     first: Series | None = None
     if not isinstance(bars, Mapping):
@@ -351,7 +352,7 @@ def _read_all(bars: object) -> dict[Hashable, dict[Hashable, Series]]:
             )
         every[tf] = {}
         for pt, candles in sides.items():
-            series = read_series(f"{tf} {pt}", candles)
+            series = read_series(f"{tf} {pt}", candles, native=native)
             first = first or series
             if series.bars != first.bars:
                 raise SchemaError(

@@ -22,6 +22,7 @@ from ..spec import IndicatorSpec
 
 __all__ = [
     "NAMES",
+    "VARIABLE",
     "Backend",
     "BackendInfo",
     "active",
@@ -35,7 +36,9 @@ __all__ = [
 NAMES = ("native", "wasm", "python")
 
 _MODULES = {"native": ".native", "wasm": ".wasm", "python": ".python"}
-_VARIABLE = "INDICATOR_CACHE_BACKEND"
+
+#: Environment variable with the backend to use.
+VARIABLE = "INDICATOR_CACHE_BACKEND"
 
 
 class Backend(Protocol):
@@ -137,10 +140,10 @@ def active() -> Backend:
 def select_at_import() -> Backend:
     """Choose what the environment asks for."""
     with _selection.lock:
-        requested = os.environ.get(_VARIABLE, "").strip() or "auto"
+        requested = os.environ.get(VARIABLE, "").strip() or "auto"
         if requested not in {"auto", *NAMES}:
             raise BackendUnavailableError(
-                f"{_VARIABLE} must be auto, {', '.join(NAMES)}, got {requested!r}"
+                f"{VARIABLE} must be auto, {', '.join(NAMES)}, got {requested!r}"
             )
         _selection.requested = requested
         _selection.active = resolve(requested)

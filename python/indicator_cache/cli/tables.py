@@ -1,0 +1,267 @@
+"""Files of bars: CSV and Parquet in, CSV and Parquet out."""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from .._arrays import FloatArray
+from .._series import FIELDS
+from .errors import CommandError, one_line
+from .progress import progress
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as pacsv
+    import pyarrow.parquet as pq
+except ImportError as error:
+    raise CommandError(
+        f"reading files needs pyarrow ({error}): pip install 'indicator-cache[cli]'"
+    ) from None
+
+__all__ = ["Table", "check_output", "column", "read", "whole_file", "with_columns", "write"]
+
+#: A pyarrow.Table; pyarrow has no types of its own.
+Table: TypeAlias = Any
+
+#: Names of the column that tells the time of a bar. The first one that a file has must not go back.
+_TIMES = ("timestamp", "datetime", "date", "time")
+
+#: Rows that are read or written between two steps of the progress bar.
+_BLOCK_ROWS = 1 << 17
+
+_FAILURES = (OSError, ValueError, pa.ArrowException)
+
+
+def read(path: Path, needed: Sequence[str]) -> Table:
+    """Return all columns of a file, after checking those that are needed.
+
+    Raises
+    ------
+    CommandError
+        When it cannot be read, or a column is missing, not numeric, or not in order of time.
+    """
+    try:
+        with path.open("rb") as file:
+            table = _read_parquet(file, needed) if _is_parquet(path) else _read_csv(file, needed)
+        _check_order(table)
+    except CommandError as error:
+        raise CommandError(f"{path}: {error}") from None
+    except _FAILURES as error:
+        raise CommandError(f"cannot read {path}: {one_line(error)}") from error
+    return table
+
+
+def _is_parquet(path: Path) -> bool:
+    name = path.name.lower()
+    if name.endswith((".parquet", ".pq")):
+        return True
+    if name.endswith((".csv", ".csv.gz")):
+        return False
+    raise CommandError("expected a file named .csv, .csv.gz or .parquet")
+
+
+def _read_parquet(file: BinaryIO, needed: Sequence[str]) -> Table:
+    source = pq.ParquetFile(file)
+    schema = source.schema_arrow
+    _check_columns(schema, needed)
+    batches = []
+    with progress("reading", source.metadata.num_rows, "bar") as bar:
+        for batch in source.iter_batches(_BLOCK_ROWS):
+            batches.append(batch)
+            bar.update(len(batch))
+    return pa.Table.from_batches(batches, schema)
+
+
+def _read_csv(file: BinaryIO, needed: Sequence[str]) -> Table:
+    size = os.fstat(file.fileno()).st_size
+    compressed = str(file.name).lower().endswith(".gz")
+
+    def reader(types: dict[str, Any]) -> Any:  # noqa: ANN401 - pyarrow has no types
+        file.seek(0)
+        stream = pa.CompressedInputStream(file, "gzip") if compressed else file
+        return pacsv.open_csv(stream, convert_options=pacsv.ConvertOptions(column_types=types))
+
+    # Types are guessed from the first block. Prices that are whole numbers there need not be so
+    # later on.
+    schema = reader({}).schema
+    _check_columns(schema, needed)
+    types = {
+        schema.names[position]: pa.float64()
+        for name, position in _positions(schema.names, FIELDS).items()
+        if _is_number(schema.types[position])
+    }
+    batches = []
+    source = reader(types)
+    with progress("reading", size, "B") as bar:
+        for batch in source:
+            batches.append(batch)
+            bar.update(file.tell() - getattr(bar, "n", 0))
+    return pa.Table.from_batches(batches, source.schema)
+
+
+def _check_columns(schema: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 - pyarrow has no types
+    positions = _positions(schema.names, needed)
+    missing = [name for name in needed if name not in positions]
+    if missing:
+        columns = ", ".join(schema.names) or "none"
+        raise CommandError(f"no column {' or '.join(missing)}; the file has: {columns}")
+    for position in positions.values():
+        if not _is_number(schema.types[position]):
+            raise CommandError(
+                f"column {schema.names[position]} is not numeric, but {schema.types[position]}"
+            )
+
+
+def _positions(names: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:
+    """Return where the wanted columns are. Neither case nor space around a name matters."""
+    plain = [name.strip().lower() for name in names]
+    for name in wanted:
+        if plain.count(name) > 1:
+            same = ", ".join(repr(names[i]) for i, other in enumerate(plain) if other == name)
+            raise CommandError(f"more than one column {name}: {same}")
+    return {name: plain.index(name) for name in wanted if name in plain}
+
+
+def _is_number(kind: Any) -> bool:  # noqa: ANN401 - pyarrow has no types
+    types = pa.types
+    # A column without any value is of type null.
+    return any(
+        is_kind(kind)
+        for is_kind in (types.is_integer, types.is_floating, types.is_decimal, types.is_null)
+    )
+
+
+def _check_order(table: Table) -> None:
+    """Refuse bars that are not oldest first: newest first, or several stocks in one file."""
+    found = _positions(table.column_names, _TIMES)
+    position = next(iter(found.values()), None)
+    if position is None:
+        return
+    times = table.column(position)
+    types = pa.types
+    if not (types.is_timestamp(times.type) or types.is_date(times.type) or _is_number(times.type)):
+        return
+    earlier = times.slice(0, max(len(times) - 1, 0))
+    back = pc.index(pc.less(times.slice(1), earlier), value=True).as_py()
+    if back >= 0:
+        raise CommandError(
+            f"column {table.column_names[position]} goes back in time at bar {back + 1}, from "
+            f"{times[back]} to {times[back + 1]}; one series is expected, oldest bar first"
+        )
+
+
+def column(table: Table, name: str) -> FloatArray:
+    """Return a column of the bars; a null is NaN."""
+    position = _positions(table.column_names, (name,))[name]
+    # Not "safe", which refuses whole numbers beyond 2**53 instead of rounding them.
+    values: FloatArray = table.column(position).cast(pa.float64(), safe=False).to_numpy()
+    return values
+
+
+def with_columns(table: Table, columns: dict[str, FloatArray]) -> Table:
+    """Return the table with more columns, NaN being null there.
+
+    Raises
+    ------
+    CommandError
+        When it has a column of one of the names.
+    """
+    taken = [name for name in columns if name in table.column_names]
+    if taken:
+        raise CommandError(f"the file has a column {', '.join(taken)} already")
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values, from_pandas=True))
+    return table
+
+
+def check_output(text: str) -> Path:
+    """Return where to write.
+
+    Raises
+    ------
+    CommandError
+        When nothing can be written there.
+    """
+    # Through links, so that the link stays and the file it points to is replaced.
+    path = Path(os.path.realpath(text))
+    if path.is_dir():
+        raise CommandError(f"cannot write {text}: it is a directory")
+    if path.suffix.lower() not in {".csv", ".parquet", ".pq"}:
+        raise CommandError(f"cannot write {text}: expected a name that ends in .csv or .parquet")
+    if not path.parent.is_dir():
+        raise CommandError(f"cannot write {text}: there is no directory {path.parent}")
+    return path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears under `path` when the block ends without an error, or never.
+
+    Raises
+    ------
+    CommandError
+        When it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        try:
+            file = temporary.open("xb")
+        except OSError as error:
+            raise CommandError(f"cannot write {path}: {one_line(error)}") from error
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write(table: Table, file: BinaryIO, *, parquet: bool) -> None:
+    """Write a table.
+
+    Raises
+    ------
+    CommandError
+        When a column cannot be written in that form.
+    """
+    try:
+        writer = pq.ParquetWriter(file, table.schema) if parquet else _csv_writer(table, file)
+        with writer, progress("writing", len(table), "bar") as bar:
+            for start in range(0, len(table), _BLOCK_ROWS):
+                block = table.slice(start, _BLOCK_ROWS)
+                writer.write_table(block)
+                bar.update(len(block))
+    except BrokenPipeError:
+        raise
+    except _FAILURES as error:
+        raise CommandError(f"cannot write the result: {one_line(error)}") from error
+
+
+def _csv_writer(table: Table, file: BinaryIO) -> Any:  # noqa: ANN401 - pyarrow has no types
+    # pyarrow quotes every name, which is correct and ugly.
+    names: list[str] = []
+    row = csv.writer(_Lines(names), lineterminator="\n")
+    row.writerow(table.column_names)
+    file.write("".join(names).encode())
+    return pacsv.CSVWriter(
+        file, table.schema, write_options=pacsv.WriteOptions(include_header=False)
+    )
+
+
+class _Lines:
+    """A file that is a list."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
