@@ -179,10 +179,10 @@ def catalog_module(catalog: dict[str, Any]) -> str:
     parts = [
         HEADER,
         "from ..spec import IndicatorSpec, Output, Parameter\n",
-        '__all__ = ["BY_NAME", "CATALOG_JSON_FNV1A", "VERSION"]\n',
+        '__all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]\n',
         f'VERSION = "{catalog["version"]}"\n',
         "#: Fingerprint of the declarations: a backend with another one belongs to other files.",
-        f"CATALOG_JSON_FNV1A = {catalog['fingerprint']}\n",
+        f"FINGERPRINT = {catalog['fingerprint']}\n",
         "_CATALOG = (",
     ]
     for index, spec in enumerate(catalog["indicators"]):

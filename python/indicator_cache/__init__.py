@@ -35,9 +35,11 @@ from .errors import (
     IndicatorCacheError,
     ParameterError,
     SchemaError,
+    StateError,
     UnknownSeriesError,
 )
 from .spec import IndicatorSpec
+from .streams import Stream, restore, stream
 
 __all__ = [
     "BackendError",
@@ -53,6 +55,8 @@ __all__ = [
     "ParameterError",
     "SchemaError",
     "SeriesView",
+    "StateError",
+    "Stream",
     "UnknownSeriesError",
     "atr",
     "backend_info",
@@ -63,10 +67,12 @@ __all__ = [
     "ema",
     "errors",
     "macd",
+    "restore",
     "roc",
     "rsi",
     "sma",
     "spec",
+    "stream",
     "true_range",
     "use_backend",
 ]

@@ -1,6 +1,8 @@
-"""Anything array-like into the columns that kernels take: contiguous float64, in native order."""
+"""Arrays: whatever callers bring as columns for kernels, and columns that can grow."""
 
 from __future__ import annotations
+
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +10,8 @@ import numpy.typing as npt
 from .errors import SchemaError
 
 FloatArray = npt.NDArray[np.float64]
+
+T = TypeVar("T", bound=np.generic)
 
 #: Kinds of numpy types that are numbers: signed, unsigned, floating.
 _NUMBERS = "iuf"
@@ -51,13 +55,33 @@ def same_length(columns: dict[str, FloatArray]) -> int:
     return len(column)
 
 
-def frozen(rows: int, columns: int) -> tuple[npt.NDArray[np.float64], list[FloatArray]]:
-    """Return a writable block of results and its rows as the read-only arrays to hand out.
+class Growing(NamedTuple, Generic[T]):
+    """The first `length` values of a buffer, with room for more behind them.
 
-    The rows are views: numpy refuses to make a view writable once its base is read-only.
+    Appending writes only behind the values, so that views of them stay as they are; when the
+    buffer is full, they move to one of twice the size. Of several continuations of one column,
+    only the latest may be used.
     """
-    block = np.empty((rows, columns))
-    views = list(block)
-    for view in views:
-        view.flags.writeable = False
-    return block, views
+
+    buffer: npt.NDArray[T]
+    length: int
+
+    def extended(self, values: npt.NDArray[Any]) -> Growing[T]:
+        """Return the column with more values at its end."""
+        length = self.length + len(values)
+        buffer = self.buffer
+        if length > len(buffer):
+            buffer = np.empty(max(length, 2 * len(buffer)), buffer.dtype)
+            buffer[: self.length] = self.buffer[: self.length]
+        buffer[self.length : length] = values
+        return Growing(buffer, length)
+
+    def view(self) -> npt.NDArray[T]:
+        """Return the values as an array that cannot be made writable."""
+        if not self.length:
+            nothing = np.empty(0, self.buffer.dtype)
+            nothing.flags.writeable = False
+            return nothing
+        # Through a read-only buffer: numpy lets the owner of an array make any view writable.
+        values = self.buffer[: self.length].data.toreadonly()
+        return np.frombuffer(values, self.buffer.dtype)

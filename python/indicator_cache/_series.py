@@ -3,54 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import FloatArray, as_column, same_length
+from ._arrays import FloatArray, Growing, as_column, same_length
 from .errors import SchemaError
 
-__all__ = ["FIELDS", "Series", "read_series"]
+__all__ = ["FIELDS", "Batch", "Series", "read_next", "read_series"]
 
 #: The columns that a series can have.
 FIELDS = ("open", "high", "low", "close", "volume")
 
-#: Columns of a table that are not prices.
-_OTHERS = ("timestamp", "valid", "new_bar")
-
 _MISSING = object()
+
+BoolArray = npt.NDArray[np.bool_]
+IndexArray = npt.NDArray[np.intp]
+
+
+class Tail(NamedTuple):
+    """What the next bars have to know of those before."""
+
+    #: What bars are: "candles", or which column of a table tells them apart, if any does.
+    kind: str
+    #: Identity of the last present candle: the object, its timestamp, or its number.
+    last: object = _MISSING
+    #: Values of the last present candle object.
+    values: tuple[float, ...] = ()
+    #: Candles begun so far, by the flags of a table.
+    begun: int = 0
+
+
+class Batch(NamedTuple):
+    """Some bars in a row."""
+
+    bars: int
+    columns: dict[str, FloatArray]
+    """A missing bar is NaN in all of them."""
+    new_bar: BoolArray | None
+    """Where a new candle begins; None when the bars do not tell."""
+    tail: Tail
 
 
 class Series:
-    """Columns of one series, read-only.
-
-    Attributes
-    ----------
-    bars
-        Number of bars.
-    columns
-        The columns by name. A missing bar is NaN in all of them.
-    new_bar
-        Where a new candle begins, or None when the bars do not tell.
-    """
-
-    __slots__ = ("_steps", "bars", "columns", "label", "new_bar")
+    """All bars of one series so far. Never changes: more bars make another one."""
 
     def __init__(
         self,
         label: str,
-        columns: dict[str, FloatArray],
-        new_bar: npt.NDArray[np.bool_] | None,
+        columns: dict[str, Growing[np.float64]],
+        new_bar: Growing[np.bool_] | None,
+        tail: Tail,
         bars: int,
     ) -> None:
         self.label = label
-        self.columns = columns
-        self.new_bar = new_bar
         self.bars = bars
-        self._steps: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]] | None = None
-        for column in columns.values():
-            column.flags.writeable = False
+        self.tail = tail
+        self._columns = columns
+        self._new_bar = new_bar
+        self._views = {name: column.view() for name, column in columns.items()}
+        self._steps: tuple[IndexArray, IndexArray] | None = None
+
+    @classmethod
+    def of(cls, label: str, batch: Batch) -> Series:
+        """Return the series of these bars."""
+        columns = {name: Growing(column, batch.bars) for name, column in batch.columns.items()}
+        new_bar = None if batch.new_bar is None else Growing(batch.new_bar, batch.bars)
+        return cls(label, columns, new_bar, batch.tail, batch.bars)
+
+    def extended(self, batch: Batch) -> Series:
+        """Return the series with more bars. Arrays of this one stay as they are."""
+        columns = {
+            name: column.extended(batch.columns[name]) for name, column in self._columns.items()
+        }
+        new_bar = self._new_bar
+        if new_bar is not None and batch.new_bar is not None:
+            new_bar = new_bar.extended(batch.new_bar)
+        return Series(self.label, columns, new_bar, batch.tail, self.bars + batch.bars)
+
+    def joined(self, batch: Batch) -> Series:
+        """Return the same as :meth:`extended` without touching this one's buffers."""
+        columns = {
+            name: Growing(np.append(column, batch.columns[name]), self.bars + batch.bars)
+            for name, column in self._views.items()
+        }
+        new_bar = None
+        if self._new_bar is not None and batch.new_bar is not None:
+            starts = np.append(self._new_bar.view(), batch.new_bar)
+            new_bar = Growing(starts, len(starts))
+        return Series(self.label, columns, new_bar, batch.tail, self.bars + batch.bars)
 
     def column(self, name: str) -> FloatArray:
         """Return a column.
@@ -61,29 +103,39 @@ class Series:
             When the bars do not have it.
         """
         try:
-            return self.columns[name]
+            return self._views[name]
         except KeyError:
-            known = ", ".join(self.columns) or "none"
+            known = ", ".join(self._views) or "none"
             raise SchemaError(
                 name, f"the bars of {self.label} have no such column; they have: {known}"
             ) from None
 
-    def steps(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Return where new candles begin, and for each bar the number of candles begun so far.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self._views)
+
+    def new_bars(self, since: int) -> BoolArray:
+        """Return from bar `since` on where new candles begin.
 
         Raises
         ------
         SchemaError
             When the bars do not tell.
         """
+        if self._new_bar is None:
+            raise SchemaError(
+                "new_bar",
+                f"stepwise results of {self.label} need a column timestamp or new_bar, "
+                "to tell where candles begin",
+            )
+        return self._new_bar.buffer[since : self.bars]
+
+    def steps(self) -> tuple[IndexArray, IndexArray]:
+        """Return where new candles begin, and for each bar the number of candles begun so far."""
         if self._steps is None:
-            if self.new_bar is None:
-                raise SchemaError(
-                    "new_bar",
-                    f"stepwise results of {self.label} need a column timestamp or new_bar, "
-                    "to tell where candles begin",
-                )
-            self._steps = np.flatnonzero(self.new_bar), np.cumsum(self.new_bar)
+            new_bars = self.new_bars(0)
+            self._steps = np.flatnonzero(new_bars), np.cumsum(new_bars)
         return self._steps
 
 
@@ -98,75 +150,95 @@ def read_series(label: str, bars: object, *, native: bool) -> Series:
         When they are neither, or not usable.
     """
     if isinstance(bars, Mapping):
-        return _read_table(label, bars)
+        names = tuple(name for name in FIELDS if name in bars)
+        if not names:
+            known = ", ".join(map(str, bars)) or "none"
+            raise SchemaError(label, f"expected columns among {', '.join(FIELDS)}; got: {known}")
+        kind = next((name for name in ("new_bar", "timestamp") if name in bars), "")
+        return Series.of(label, _read_table(label, bars, names, Tail(kind)))
     if isinstance(bars, (str, bytes)) or not isinstance(bars, Sequence):
         raise SchemaError(
             label,
             f"expected a sequence of candles or a mapping from names to columns, got "
             f"{type(bars).__name__}",
         )
-    return _read_candles(label, bars if type(bars) is list else list(bars), native=native)
+    candles = bars if type(bars) is list else list(bars)
+    fields = _fields_of(candles)
+    return Series.of(label, _read_candles(label, candles, fields, Tail("candles"), native=native))
 
 
-def _read_table(label: str, table: Mapping[Any, Any]) -> Series:
+def read_next(series: Series, bars: object) -> Batch:
+    """Read the next bars of a series: of its kind, and with its columns.
+
+    Raises
+    ------
+    SchemaError
+        When they are not usable.
+    """
+    if series.tail.kind == "candles":
+        several = isinstance(bars, Sequence) and not hasattr(bars, "_fields")
+        candles = list(bars) if several else [bars]  # type: ignore[call-overload]
+        return _read_candles(series.label, candles, series.names, series.tail, native=False)
+    if not isinstance(bars, Mapping):
+        raise SchemaError(
+            series.label,
+            f"expected a mapping from names to values, as before, got {type(bars).__name__}",
+        )
+    for name in (*series.names, *filter(None, [series.tail.kind])):
+        if name not in bars:
+            raise SchemaError(name, f"missing in the next bars of {series.label}")
+    table = {
+        name: np.atleast_1d(np.nan if values is None else values) for name, values in bars.items()
+    }
+    return _read_table(series.label, table, series.names, series.tail)
+
+
+# --- tables ---
+
+
+def _read_table(label: str, table: Mapping[Any, Any], names: tuple[str, ...], tail: Tail) -> Batch:
     columns = {
         # A copy: what the caller does to the arrays later must not change cached results.
         name: as_column(f"{label}: {name}", table[name]).copy()
-        for name in FIELDS
-        if name in table
+        for name in names
     }
-    if not columns:
-        known = ", ".join(map(str, table)) or "none"
-        raise SchemaError(label, f"expected columns among {', '.join(FIELDS)}; got: {known}")
     bars = same_length({f"{label}: {name}": column for name, column in columns.items()})
-    others = {
-        name: _other(f"{label}: {name}", table[name], bars) for name in _OTHERS if name in table
-    }
-
     missing = np.logical_and.reduce([np.isnan(column) for column in columns.values()])
-    if "valid" in others:
-        missing |= ~_flags(f"{label}: valid", others["valid"])
+    if "valid" in table:
+        missing |= ~_flags(label, table, "valid", bars)
         for column in columns.values():
             column[missing] = np.nan
-    identity = None
-    if "new_bar" in others:
-        identity = np.cumsum(_flags(f"{label}: new_bar", others["new_bar"]))
-    elif "timestamp" in others:
-        identity = others["timestamp"]
-    new_bar = None if identity is None else _starts(~missing, identity)
-    return Series(label, columns, new_bar, bars)
+    if tail.kind == "new_bar":
+        identity: npt.NDArray[Any] = tail.begun + np.cumsum(_flags(label, table, "new_bar", bars))
+        tail = tail._replace(begun=int(identity[-1]) if bars else tail.begun)
+    elif tail.kind == "timestamp":
+        identity = _other(label, table, "timestamp", bars)
+    else:
+        return Batch(bars, columns, None, tail)
+    where = np.flatnonzero(~missing)
+    new_bar = np.zeros(bars, np.bool_)
+    new_bar[where[1:]] = identity[where[1:]] != identity[where[:-1]]
+    if len(where):
+        new_bar[where[0]] = tail.last is _MISSING or bool(identity[where[0]] != tail.last)
+        tail = tail._replace(last=identity[where[-1]])
+    return Batch(bars, columns, new_bar, tail)
 
 
-def _other(name: str, values: object, bars: int) -> npt.NDArray[Any]:
-    array = np.asarray(values)
+def _other(label: str, table: Mapping[Any, Any], name: str, bars: int) -> npt.NDArray[Any]:
+    array = np.asarray(table[name])
     if array.shape != (bars,):
-        raise SchemaError(name, f"expected {bars} bars, got shape {array.shape}")
+        raise SchemaError(f"{label}: {name}", f"expected {bars} bars, got shape {array.shape}")
     return array
 
 
-def _flags(name: str, array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _flags(label: str, table: Mapping[Any, Any], name: str, bars: int) -> BoolArray:
+    array = _other(label, table, name, bars)
     if array.dtype != np.bool_ and array.size:
-        raise SchemaError(name, f"expected booleans, got an array of {array.dtype}")
+        raise SchemaError(f"{label}: {name}", f"expected booleans, got an array of {array.dtype}")
     return array.astype(np.bool_)
 
 
-def _starts(present: npt.NDArray[np.bool_], identity: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Where a present bar belongs to another candle than the present bar before it."""
-    where = np.flatnonzero(present)
-    starts = np.zeros(len(present), np.bool_)
-    starts[where[:1]] = True
-    starts[where[1:]] = identity[where[1:]] != identity[where[:-1]]
-    return starts
-
-
-def _read_candles(label: str, candles: list[object], *, native: bool) -> Series:
-    fields = _fields_of(candles)
-    bars = len(candles)
-    block = np.empty((len(fields), bars))
-    starts = np.empty(bars, np.uint8)
-    if not (native and _fill_natively(candles, fields, block, starts)):
-        _fill(label, candles, fields, block, starts)
-    return Series(label, dict(zip(fields, block, strict=True)), starts.view(np.bool_), bars)
+# --- candles ---
 
 
 def _fields_of(candles: list[object]) -> tuple[str, ...]:
@@ -175,6 +247,21 @@ def _fields_of(candles: list[object]) -> tuple[str, ...]:
     if first is None or _field(first, "volume") is not _MISSING:
         return FIELDS
     return FIELDS[:-1]
+
+
+def _read_candles(
+    label: str, candles: list[object], fields: tuple[str, ...], tail: Tail, *, native: bool
+) -> Batch:
+    block = np.empty((len(fields), len(candles)))
+    starts = np.empty(len(candles), np.uint8)
+    if not (native and _fill_natively(candles, fields, block, starts)):
+        _fill(label, candles, fields, block, starts, tail)
+    where = np.flatnonzero(starts)
+    if len(where):
+        values = tuple(block[:, where[-1]].tolist())
+        tail = tail._replace(last=candles[where[-1]], values=values)
+    columns = dict(zip(fields, block, strict=True))
+    return Batch(len(candles), columns, starts.view(np.bool_), tail)
 
 
 def _fill_natively(
@@ -195,10 +282,10 @@ def _fill(
     fields: tuple[str, ...],
     block: FloatArray,
     starts: npt.NDArray[np.uint8],
+    tail: Tail,
 ) -> None:
     nothing = (np.nan,) * len(fields)
-    last: object = None
-    values = nothing
+    last, values = tail.last, tail.values
     rows = []
     for bar, candle in enumerate(candles):
         starts[bar] = candle is not None and candle is not last

@@ -97,6 +97,33 @@ class ResultStore(Generic[T]):
             self._bytes -= dropped
             self._evictions += 1
 
+    def peek(self, key: Hashable) -> T | None:
+        """Return what is held under `key`, without any effect."""
+        with self._lock:
+            held = self._results.get(key)
+            return None if held is None else held[0]
+
+    def items(self) -> list[tuple[Hashable, T]]:
+        """Return all that is held."""
+        with self._lock:
+            return [(key, result) for key, (result, _) in self._results.items()]
+
+    def replace(self, results: dict[Hashable, tuple[T, int]], commit: Callable[[], None]) -> None:
+        """Hold these results instead of all others, and `commit` at the same instant.
+
+        Computations under way will not be kept.
+        """
+        with self._lock:
+            self._generation += 1
+            self._flights.clear()
+            # In the order of their last use, which may have changed in the meantime.
+            order = [key for key in self._results if key in results]
+            self._results.clear()
+            self._bytes = 0
+            for key in order:
+                self._keep(key, *results[key])
+            commit()
+
     def clear(self) -> None:
         """Forget all results and counts."""
         with self._lock:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable, Mapping
-from typing import Any
+import threading
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from . import backends
-from ._arrays import FloatArray, frozen
+from ._arrays import FloatArray, Growing
 from ._compute import Result, normalise, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
-from ._series import FIELDS, Series, read_series
+from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
-from .errors import ParameterError, SchemaError, UnknownSeriesError
-from .spec import IndicatorSpec
+from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
+from .spec import IndicatorSpec, find_spec
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 
@@ -34,7 +35,7 @@ class IndicatorCache(CacheMethods):
       ``valid`` (false where the bar is missing).
 
     All series have the same number of bars. They are read once, here; later changes to the bars
-    have no effect.
+    have no effect. :meth:`append` adds bars, :meth:`peek` answers for one that is still forming.
 
     The cache is safe to use from many threads: a missing result is computed by one of them while
     the others that want it wait. Arrays are read-only, and the same object on every call.
@@ -79,7 +80,8 @@ class IndicatorCache(CacheMethods):
         self._backend = None if backend is None else backends.resolve(backend)
         native = (self._backend or backends.active()).name == "native"
         self._series = _read_all(bars, native=native)
-        self._store: ResultStore[Result] = ResultStore(max_bytes)
+        self._store: ResultStore[_Entry] = ResultStore(max_bytes)
+        self._appending = threading.Lock()
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -158,7 +160,7 @@ class IndicatorCache(CacheMethods):
         ParameterError
             For an unknown indicator or parameter, or a value that is not allowed.
         """
-        spec = find_spec(name)
+        spec = find_spec(BY_NAME, name)
         values = spec.normalise(params)
         if source is not None and spec.inputs != ("x",):
             raise ParameterError("source", source, f"left out: {name} has inputs of its own")
@@ -189,6 +191,69 @@ class IndicatorCache(CacheMethods):
             BY_NAME["bollinger"], tf, pt, source, (period, std_factor), i, stepwise=True
         )
 
+    def append(self, bars: Mapping[Any, Mapping[Any, object]]) -> None:
+        """Add the next bar, or bars, of every series.
+
+        Every cached result is extended, in time proportional to the new bars, and equals that of
+        a new cache on all bars, bit for bit. Arrays handed out before stay as they are. Threads
+        that ask meanwhile get results of the bars before.
+
+        Parameters
+        ----------
+        bars
+            ``bars[timeframe][price_type]`` for every series of the cache: for series of candles
+            a candle, None, or a sequence of those; for tables a mapping from names to values or
+            arrays, with all columns as before. All series get the same number of bars.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is a series that the cache does not have.
+        SchemaError
+            When one is missing, or its bars are not usable, or they differ in number.
+
+        In either case nothing is added.
+        """
+        with self._appending:
+            batches = _read_next(self._series, bars)
+            series = {
+                tf: {pt: one.extended(batches[tf, pt]) for pt, one in sides.items()}
+                for tf, sides in self._series.items()
+            }
+            extended = {}
+            for key, entry in self._store.items():
+                try:
+                    longer = entry.extended(series[entry.tf][entry.pt])
+                except (BackendError, MemoryError):
+                    # The result will be computed anew when somebody asks for it.
+                    continue
+                extended[key] = longer, longer.size
+            self._store.replace(extended, lambda: setattr(self, "_series", series))
+
+    def peek(self, bars: Mapping[Any, Mapping[Any, object]]) -> IndicatorCache:
+        """Answer for a bar that is still forming, without adding it.
+
+        Parameters
+        ----------
+        bars
+            One bar for every series, as for :meth:`append`.
+
+        Returns
+        -------
+        A cache of all bars and this one. Results that this cache holds are only extended, not
+        computed again. It is independent of what is appended here later.
+
+        Raises
+        ------
+        UnknownSeriesError, SchemaError
+            As :meth:`append`.
+        """
+        with self._appending:
+            batches = _read_next(self._series, bars)
+            if any(batch.bars != 1 for batch in batches.values()):
+                raise SchemaError("bars", "expected exactly one bar for every series")
+            return _Peek(self, batches)
+
     def stats(self) -> CacheStats:
         """Return counts of hits, misses and evictions, and what is held."""
         return self._store.stats()
@@ -216,37 +281,13 @@ class IndicatorCache(CacheMethods):
             source = ""
         series = self._find(tf, pt)
         bar = None if i is None else bar_index(i)
-        result = self._store.get(
-            (spec.position, tf, pt, source, params, stepwise),
-            lambda: self._compute(spec, series, source, params, stepwise=stepwise),
-        )
+        key = (spec.position, tf, pt, source, params, stepwise)
+        result = self._store.get(key, lambda: self._compute(key, spec, series)).result
         return result if bar is None else pick(spec, result, bar)
 
-    def _compute(
-        self,
-        spec: IndicatorSpec,
-        series: Series,
-        source: str,
-        params: tuple[float, ...],
-        *,
-        stepwise: bool,
-    ) -> tuple[Result, int]:
-        inputs = [series.column(source if name == "x" else name) for name in spec.inputs]
-        backend = self._backend or backends.active()
-        if not stepwise:
-            block, views = frozen(len(spec.outputs), series.bars)
-            backend.run(spec, params, inputs, list(block))
-        else:
-            starts, begun = series.steps()
-            steps = np.full((len(spec.outputs), len(starts) + 1), np.nan)
-            # Column 0 stays NaN: it is for the bars before the first candle.
-            fresh = [np.empty(len(starts)) for _ in spec.outputs]
-            backend.run(spec, params, [column[starts] for column in inputs], fresh)
-            steps[:, 1:] = fresh
-            block, views = frozen(len(spec.outputs), series.bars)
-            np.take(steps, begun, axis=1, out=block)
-        block.flags.writeable = False
-        return results(spec, views), block.nbytes
+    def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
+        entry = _Entry.computed(key, spec, series, self._backend or backends.active())
+        return entry, entry.size
 
     def _find(self, tf: Hashable, pt: Hashable) -> Series:
         sides = self._sides(tf)
@@ -260,6 +301,33 @@ class IndicatorCache(CacheMethods):
             return self._series[tf]
         except (KeyError, TypeError):
             raise UnknownSeriesError("timeframe", tf, tuple(self._series)) from None
+
+
+class _Peek(IndicatorCache):
+    """A cache with one more bar than another one, whose results it extends."""
+
+    def __init__(
+        self, cache: IndicatorCache, batches: dict[tuple[Hashable, Hashable], Batch]
+    ) -> None:
+        self._backend = cache._backend
+        self._store = ResultStore(cache._store.max_bytes)
+        self._appending = threading.Lock()
+        self._cache = cache
+        self._before = cache._series
+        self._series = {
+            tf: {pt: one.joined(batches[tf, pt]) for pt, one in sides.items()}
+            for tf, sides in cache._series.items()
+        }
+
+    def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
+        with self._cache._appending:
+            # Once the other cache has moved on, its states are of no use here.
+            if self._cache._series is self._before and series is self._find(key[1], key[2]):
+                held = self._cache._store.peek(key)
+                if held is not None:
+                    entry = held.peeked(series)
+                    return entry, entry.size
+        return super()._compute(key, spec, series)
 
 
 class SeriesView(ViewMethods):
@@ -303,7 +371,102 @@ class SeriesView(ViewMethods):
         )
 
 
-_NO_BARS = Series("", {}, None, 0)
+#: Indicator, timeframe, price type, source, parameters, whether stepwise.
+_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[float, ...], bool]
+
+
+class _Entry:
+    """A result with the state machine that goes on from it."""
+
+    __slots__ = ("_columns", "_key", "_machine", "_spec", "result")
+
+    def __init__(
+        self,
+        key: _Key,
+        spec: IndicatorSpec,
+        machine: backends.Machine,
+        columns: list[Growing[np.float64]],
+    ) -> None:
+        self._key = key
+        self._spec = spec
+        self._machine = machine
+        self._columns = columns
+        self.result = results(spec, [column.view() for column in columns])
+
+    @property
+    def tf(self) -> Hashable:
+        """Timeframe."""
+        return self._key[1]
+
+    @property
+    def pt(self) -> Hashable:
+        """Price type."""
+        return self._key[2]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the arrays."""
+        return sum(column.buffer.nbytes for column in self._columns)
+
+    @classmethod
+    def computed(
+        cls, key: _Key, spec: IndicatorSpec, series: Series, backend: backends.Backend
+    ) -> _Entry:
+        """Compute a result over all bars of a series."""
+        *_, source, params, stepwise = key
+        inputs = _inputs(spec, series, source)
+        if not stepwise:
+            outputs = [np.empty(series.bars) for _ in spec.outputs]
+            machine = backend.begin(spec, params, inputs, outputs)
+        else:
+            starts, begun = series.steps()
+            # One value in front, for the bars before the first candle.
+            steps = np.full((len(spec.outputs), len(starts) + 1), np.nan)
+            fresh = list(steps[:, 1:])
+            machine = backend.begin(spec, params, [column[starts] for column in inputs], fresh)
+            outputs = [np.take(column, begun) for column in steps]
+        return cls(key, spec, machine, [Growing(column, len(column)) for column in outputs])
+
+    def extended(self, series: Series) -> _Entry:
+        """Go on with the bars that the series has more. This entry must not be used again."""
+        more = self._continued(self._machine, series)
+        columns = [
+            column.extended(values) for column, values in zip(self._columns, more, strict=True)
+        ]
+        return _Entry(self._key, self._spec, self._machine, columns)
+
+    def peeked(self, series: Series) -> _Entry:
+        """Return the result for a series with more bars; this entry stays as it is."""
+        machine = self._machine.copy()
+        more = self._continued(machine, series)
+        columns = [
+            Growing(np.append(column.buffer[: column.length], values), series.bars)
+            for column, values in zip(self._columns, more, strict=True)
+        ]
+        return _Entry(self._key, self._spec, machine, columns)
+
+    def _continued(self, machine: backends.Machine, series: Series) -> list[FloatArray]:
+        """Take the bars that the series has more; return the results at them."""
+        *_, source, _, stepwise = self._key
+        since = self._columns[0].length
+        inputs = [column[since:] for column in _inputs(self._spec, series, source)]
+        if not stepwise:
+            outputs = [np.empty(series.bars - since) for _ in self._columns]
+            machine.run(inputs, outputs)
+            return outputs
+        new_bars = series.new_bars(since)
+        steps = np.empty((len(self._columns), int(new_bars.sum()) + 1))
+        for step, column in zip(steps, self._columns, strict=True):
+            step[0] = column.buffer[since - 1] if since else np.nan
+        machine.run([column[new_bars] for column in inputs], list(steps[:, 1:]))
+        return [np.take(step, np.cumsum(new_bars)) for step in steps]
+
+
+def _inputs(spec: IndicatorSpec, series: Series, source: str) -> list[FloatArray]:
+    return [series.column(source if name == "x" else name) for name in spec.inputs]
+
+
+_NO_BARS = Series("", {}, None, Tail(""), 0)
 
 
 def pick(spec: IndicatorSpec, result: Result, bar: int) -> Result:
@@ -332,17 +495,45 @@ def check_source(source: object) -> None:
         raise ParameterError("source", source, f"one of {', '.join(FIELDS)}")
 
 
-def find_spec(name: object) -> IndicatorSpec:
-    """Return the declaration of an indicator."""
-    spec = BY_NAME.get(name) if isinstance(name, str) else None
-    if spec is None:
-        raise ParameterError("indicator", name, f"one of {', '.join(BY_NAME)}")
-    return spec
-
-
 def _read_all(bars: object, *, native: bool) -> dict[Hashable, dict[Hashable, Series]]:
     every: dict[Hashable, dict[Hashable, Series]] = {}
     first: Series | None = None
+    for (tf, pt), given in _flat(bars):
+        series = read_series(f"{tf} {pt}", given, native=native)
+        first = first or series
+        if series.bars != first.bars:
+            raise SchemaError(
+                series.label,
+                f"expected {first.bars} bars, as many as {first.label}, got {series.bars}",
+            )
+        every.setdefault(tf, {})[pt] = series
+    return every
+
+
+def _read_next(
+    every: dict[Hashable, dict[Hashable, Series]], bars: object
+) -> dict[tuple[Hashable, Hashable], Batch]:
+    """Read the next bars of every series, or refuse them all."""
+    given = dict(_flat(bars))
+    known = {(tf, pt): series for tf, sides in every.items() for pt, series in sides.items()}
+    for key in given:
+        if key not in known:
+            raise UnknownSeriesError("series", key, tuple(known))
+    batches: dict[tuple[Hashable, Hashable], Batch] = {}
+    for key, series in known.items():
+        if key not in given:
+            raise SchemaError(series.label, "missing: every series needs its next bars")
+        batch = batches[key] = read_next(series, given[key])
+        first = next(iter(batches.values()))
+        if batch.bars != first.bars:
+            raise SchemaError(
+                series.label, f"expected {first.bars} bars as in other series, got {batch.bars}"
+            )
+    return batches
+
+
+def _flat(bars: object) -> Iterator[tuple[tuple[Hashable, Hashable], object]]:
+    """Yield (timeframe, price type) and bars of each series."""
     if not isinstance(bars, Mapping):
         raise SchemaError("bars", f"expected a mapping of timeframes, got {type(bars).__name__}")
     for tf, sides in bars.items():
@@ -350,14 +541,5 @@ def _read_all(bars: object, *, native: bool) -> dict[Hashable, dict[Hashable, Se
             raise SchemaError(
                 str(tf), f"expected a mapping of price types, got {type(sides).__name__}"
             )
-        every[tf] = {}
-        for pt, candles in sides.items():
-            series = read_series(f"{tf} {pt}", candles, native=native)
-            first = first or series
-            if series.bars != first.bars:
-                raise SchemaError(
-                    series.label,
-                    f"expected {first.bars} bars, as many as {first.label}, got {series.bars}",
-                )
-            every[tf][pt] = series
-    return every
+        for pt, series in sides.items():
+            yield (tf, pt), series

@@ -12,6 +12,7 @@ __all__ = [
     "IndicatorCacheError",
     "ParameterError",
     "SchemaError",
+    "StateError",
     "UnknownSeriesError",
 ]
 
@@ -81,6 +82,17 @@ class SchemaError(IndicatorCacheError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.column}: {self.message}"
+
+
+class StateError(IndicatorCacheError, ValueError):
+    """The bytes are not the state of a stream that this version can go on from."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"not a usable saved state: {self.reason}"
 
 
 class BackendUnavailableError(IndicatorCacheError, ImportError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from .errors import ParameterError
@@ -105,10 +105,43 @@ class IndicatorSpec(NamedTuple):
             for parameter in self.parameters
         )
 
+    def from_numbers(self, numbers: Sequence[float]) -> tuple[float, ...]:
+        """Return parameters that were stored as floats as the numbers that they were.
+
+        Raises
+        ------
+        ParameterError
+            When they are not what the indicator allows.
+        """
+        if len(numbers) != len(self.parameters):
+            raise ParameterError(
+                "params", numbers, f"{len(self.parameters)} values for {self.name}"
+            )
+        return tuple(
+            parameter.normalise(
+                int(number) if parameter.kind == "integer" and number.is_integer() else number
+            )
+            for parameter, number in zip(self.parameters, numbers, strict=True)
+        )
+
     def first_valid(self, **params: Any) -> dict[str, int]:  # noqa: ANN401 - checked at run time
         """First bar, from 0, at which each output can hold a value when no bar is missing."""
         values = self.normalise(params)
         return {output.name: output.first_valid_of(*values) for output in self.outputs}
+
+
+def find_spec(catalog: Mapping[str, IndicatorSpec], name: object) -> IndicatorSpec:
+    """Return the declaration of an indicator.
+
+    Raises
+    ------
+    ParameterError
+        When there is none of that name.
+    """
+    spec = catalog.get(name) if isinstance(name, str) else None
+    if spec is None:
+        raise ParameterError("indicator", name, f"one of {', '.join(catalog)}")
+    return spec
 
 
 def _whole(value: object) -> int | None:

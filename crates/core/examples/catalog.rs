@@ -4,7 +4,7 @@ use indicator_core::registry;
 
 fn main() {
     println!(
-        "{{\"version\":\"{}\",\"fingerprint\":\"{:#018x}\",\"indicators\":{}}}",
+        "{{\"version\":\"{}\",\"fingerprint\":\"{:#010x}\",\"indicators\":{}}}",
         env!("CARGO_PKG_VERSION"),
         registry::fingerprint(),
         registry::to_json()

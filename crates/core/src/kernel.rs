@@ -24,6 +24,7 @@ use crate::spec::{Params, Spec};
 use crate::state::State;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::any::Any;
 
 /// Bars that a kernel is handed at once at most: 512 columns entries of eight bytes, so that a
 /// dozen scratch columns stay in a 64 KiB first-level cache.
@@ -56,10 +57,18 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State));
 }
 
+/// [`Machine::run`], compiled for an instruction set that not every machine of this kind has.
+#[cfg(target_arch = "x86_64")]
+pub type Run = unsafe fn(
+    machine: &mut dyn Machine,
+    inputs: &[&[f64]],
+    outputs: &mut [&mut [f64]],
+) -> Result<(), Error>;
+
 /// One indicator with its state, behind one virtual call per run: what the bindings hold.
 ///
 /// Every [`Kernel`] gets this for nothing.
-pub trait Machine: Send + Sync {
+pub trait Machine: Any + Send + Sync {
     /// The indicator's declaration.
     fn spec(&self) -> &'static Spec;
 
@@ -74,6 +83,11 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// [`Error::Count`] and [`Error::Length`], before anything is computed.
     fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error>;
+
+    /// [`Self::run`] for AVX2: the same bits, sooner. The caller must have made sure that the
+    /// processor has it, and must pass this very machine.
+    #[cfg(target_arch = "x86_64")]
+    fn avx2(&self) -> Run;
 
     /// Back to the state after construction.
     fn reset(&mut self);

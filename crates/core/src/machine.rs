@@ -49,7 +49,21 @@ impl<K: Kernel> Instance<K> {
         })
     }
 
-    /// Cuts a run of any length into blocks that fit the scratch columns.
+    /// Takes a run of any length.
+    #[inline(always)]
+    fn take(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error> {
+        let bars = check_shape(K::SPEC, inputs, outputs)?;
+        if bars <= SHORT_BLOCK {
+            self.run_blocks::<SHORT_BLOCK>(inputs, outputs, bars);
+        } else {
+            self.run_blocks::<BLOCK>(inputs, outputs, bars);
+        }
+        self.bars += bars as u64;
+        Ok(())
+    }
+
+    /// Cuts a run into blocks that fit the scratch columns.
+    #[inline(always)]
     fn run_blocks<const N: usize>(
         &mut self,
         inputs: &[&[f64]],
@@ -92,14 +106,12 @@ impl<K: Kernel> Machine for Instance<K> {
     }
 
     fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error> {
-        let bars = check_shape(K::SPEC, inputs, outputs)?;
-        if bars <= SHORT_BLOCK {
-            self.run_blocks::<SHORT_BLOCK>(inputs, outputs, bars);
-        } else {
-            self.run_blocks::<BLOCK>(inputs, outputs, bars);
-        }
-        self.bars += bars as u64;
-        Ok(())
+        self.take(inputs, outputs)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx2(&self) -> crate::kernel::Run {
+        avx2::run::<K>
     }
 
     fn reset(&mut self) {
@@ -123,6 +135,32 @@ impl<K: Kernel> Machine for Instance<K> {
 
     fn boxed_clone(&self) -> Box<dyn Machine> {
         Box::new(self.clone())
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::{Error, Instance, Kernel, Machine};
+    use core::any::Any;
+
+    /// The whole of a kernel once more, since what it calls is inlined, for wider registers. They
+    /// change how many bars are taken abreast, never the operations on one: the compiler may not
+    /// reorder floating-point arithmetic, nor fuse it.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn run<K: Kernel>(
+        machine: &mut dyn Machine,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+    ) -> Result<(), Error> {
+        let machine: &mut dyn Any = machine;
+        match machine.downcast_mut::<Instance<K>>() {
+            Some(instance) => instance.take(inputs, outputs),
+            None => Err(Error::Count {
+                what: "machines of this kind",
+                given: 0,
+                expected: 1,
+            }),
+        }
     }
 }
 

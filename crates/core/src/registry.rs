@@ -116,6 +116,6 @@ pub fn to_json() -> String {
 /// A fingerprint of [`to_json`]: bindings compare it with the one they were generated from, so that
 /// files of two versions never work together unnoticed.
 #[must_use]
-pub fn fingerprint() -> u64 {
-    state::fnv1a(to_json().as_bytes())
+pub fn fingerprint() -> u32 {
+    state::crc32(to_json().as_bytes())
 }

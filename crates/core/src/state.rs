@@ -11,7 +11,7 @@
 //! | 1 + 8 n | parameters, count first |
 //! | 8 | bars taken |
 //! | rest | the parts, in the order of `Kernel::parts` |
-//! | 8 | FNV-1a checksum of everything before |
+//! | 4 | CRC-32 (IEEE 802.3) of everything before |
 //!
 //! Part layouts hold what a reader of the *specification* knows (raw inputs of a window, the carry
 //! of a recurrence), never an implementation's cursors or intermediate sums, so that another
@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 
 const MAGIC: &[u8; 4] = b"ICST";
 const VERSION: u16 = 1;
-const CHECKSUM_BYTES: usize = 8;
+const CHECKSUM_BYTES: usize = 4;
 
 /// A stateful part of a kernel.
 pub trait State {
@@ -154,7 +154,7 @@ impl<'a> Header<'a> {
         if u16::from_le_bytes(from.array()?) != VERSION {
             return Err(Error::State("it was written in another format version"));
         }
-        if checksum != fnv1a(body).to_le_bytes() {
+        if checksum != crc32(body).to_le_bytes() {
             return Err(Error::State("its checksum is wrong"));
         }
         let [len] = from.array()?;
@@ -178,7 +178,7 @@ impl<'a> Header<'a> {
 /// Seals what was written.
 pub(crate) fn finish(writer: Writer) -> Vec<u8> {
     let mut bytes = writer.0;
-    let checksum = fnv1a(&bytes);
+    let checksum = crc32(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
     bytes
 }
@@ -192,9 +192,33 @@ pub(crate) fn expect_end(reader: &Reader<'_>) -> Result<(), Error> {
     }
 }
 
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): guards against accidents, not against adversaries.
-pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+/// CRC-32 as in IEEE 802.3 and zlib: guards against accidents, not against adversaries.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, &byte| {
+        CRC_TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8)
     })
+}
+
+static CRC_TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut index: u32 = 0;
+    while index < 256 {
+        let mut crc = index;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 * (crc & 1));
+            bit += 1;
+        }
+        table[index as usize] = crc;
+        index += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_checksum_is_the_standard_one() {
+        assert_eq!(super::crc32(b"123456789"), 0xcbf4_3926);
+    }
 }

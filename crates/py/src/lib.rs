@@ -10,8 +10,11 @@
 )]
 
 mod candles;
+mod columns;
+mod machine;
 
-use indicator_core::{Error, registry, spec};
+use columns::with_columns;
+use indicator_core::{Error, Machine, registry};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyIndexError, PyMemoryError, PyValueError};
 use pyo3::prelude::*;
@@ -21,6 +24,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::candles::fill_columns;
+    #[pymodule_export]
+    use super::machine::PyMachine;
     #[pymodule_export]
     use super::{catalog, cpu, fingerprint, run};
 }
@@ -33,19 +38,21 @@ fn catalog() -> String {
 
 /// A fingerprint of the declarations, to be compared with the one the Python files were made from.
 #[pyfunction]
-fn fingerprint() -> u64 {
+fn fingerprint() -> u32 {
     registry::fingerprint()
 }
 
 /// The instruction set for which the kernels in use were compiled.
 #[pyfunction]
 fn cpu() -> String {
-    format!("{}, portable", std::env::consts::ARCH)
+    let set = if has_avx2() { "AVX2" } else { "portable" };
+    format!("{}, {set}", std::env::consts::ARCH)
 }
 
 /// Computes one indicator over whole columns, writing into `outputs`.
 ///
-/// The interpreter is released meanwhile.
+/// With `portable`, without the instructions that only some processors have. The interpreter is
+/// released meanwhile.
 #[pyfunction]
 fn run(
     py: Python<'_>,
@@ -53,53 +60,49 @@ fn run(
     params: Vec<f64>,
     inputs: Vec<PyBuffer<f64>>,
     outputs: Vec<PyBuffer<f64>>,
+    portable: bool,
 ) -> PyResult<()> {
-    let entry = registry::entries()
+    let entry = entry(index)?;
+    with_columns(&inputs, &outputs, |inputs, outputs| {
+        py.detach(|| {
+            let mut machine = entry.create(&params)?;
+            advance(machine.as_mut(), inputs, outputs, portable)
+        })
+    })?
+    .map_err(|error| to_python(&error))
+}
+
+fn entry(index: usize) -> PyResult<&'static registry::Entry> {
+    registry::entries()
         .get(index)
-        .ok_or_else(|| PyIndexError::new_err("no such indicator"))?;
-    if inputs.len() > spec::MAX_INPUTS || outputs.len() > spec::MAX_OUTPUTS {
-        return Err(PyValueError::new_err("too many columns"));
-    }
-    let mut columns: [&[f64]; spec::MAX_INPUTS] = [&[]; spec::MAX_INPUTS];
-    for (slot, buffer) in columns.iter_mut().zip(&inputs) {
-        check_layout(buffer)?;
-        // SAFETY: the buffer is contiguous and exported, hence not freed or resized, while
-        // `inputs` lives. Python code that writes to it from another thread meanwhile races, as
-        // with every numpy function that releases the interpreter; the cache passes private,
-        // read-only arrays.
-        *slot = unsafe { core::slice::from_raw_parts(start(buffer), buffer.item_count()) };
-    }
-    let mut results: [&mut [f64]; spec::MAX_OUTPUTS] = Default::default();
-    for (slot, buffer) in results.iter_mut().zip(&outputs) {
-        check_layout(buffer)?;
-        if buffer.readonly() {
-            return Err(PyValueError::new_err("an output is read-only"));
-        }
-        // SAFETY: as above. Outputs are arrays that the caller has just made, one for each, so
-        // that no other slice refers to their memory.
-        *slot = unsafe { core::slice::from_raw_parts_mut(start(buffer), buffer.item_count()) };
-    }
-    let (columns, results) = (&columns[..inputs.len()], &mut results[..outputs.len()]);
-    py.detach(|| entry.create(&params)?.run(columns, results))
-        .map_err(|error| to_python(&error))
+        .ok_or_else(|| PyIndexError::new_err("no such indicator"))
 }
 
-fn check_layout(buffer: &PyBuffer<f64>) -> PyResult<()> {
-    if buffer.dimensions() == 1 && buffer.is_c_contiguous() {
-        Ok(())
-    } else {
-        Err(PyValueError::new_err(
-            "a column is not a contiguous row of numbers",
-        ))
+/// Runs a machine with the best instructions that there are.
+fn advance(
+    machine: &mut dyn Machine,
+    inputs: &[&[f64]],
+    outputs: &mut [&mut [f64]],
+    portable: bool,
+) -> Result<(), Error> {
+    #[cfg(target_arch = "x86_64")]
+    if !portable && has_avx2() {
+        let run = machine.avx2();
+        // SAFETY: the processor has AVX2, and the function came from this machine.
+        return unsafe { run(machine, inputs, outputs) };
     }
+    let _ = portable;
+    machine.run(inputs, outputs)
 }
 
-/// Where the numbers begin. An empty buffer may have no memory at all, a slice needs an address.
-fn start(buffer: &PyBuffer<f64>) -> *mut f64 {
-    if buffer.item_count() == 0 {
-        core::ptr::NonNull::dangling().as_ptr()
-    } else {
-        buffer.buf_ptr().cast()
+fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::arch::is_x86_feature_detected!("avx2")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
     }
 }
 

@@ -11,13 +11,18 @@
 //! |---|---|---|
 //! | 0 allocate | number of bytes | address, or 0 when there is no memory |
 //! | 1 free | address from `allocate` | 0 |
-//! | 2 catalog | block | status; address, length of a JSON text, its fingerprint's low and high half |
+//! | 2 catalog | block | status; address, length of a JSON text, its fingerprint |
 //! | 3 create | block: index, address and count of parameters (f64) | status; handle |
 //! | 4 run | block: handle, bars, addresses of the input columns, then of the output columns | status |
 //! | 5 drop | block: handle | status |
+//! | 6 save | block: handle | status; address, length of the saved state |
+//! | 7 restore | block: address, length of a saved state | status; handle |
+//! | 8 copy | block: handle | status; handle of an independent machine in the same state |
+//! | 9 reset | block: handle | status |
+//! | 10 bars | block: handle | status; low and high half of the number of bars taken |
 //!
 //! A status of 0 is success. Any other is a [`Status`], and the block then holds address and length
-//! of a message in UTF-8, which stays valid until the next call.
+//! of a message in UTF-8. Whatever an answer points to stays valid until the next call.
 
 use core::cell::RefCell;
 use indicator_core::{Error, Machine, registry, spec};
@@ -49,8 +54,8 @@ const HEADER: usize = 16;
 #[derive(Default)]
 struct Module {
     machines: Vec<Option<Box<dyn Machine>>>,
-    /// The text that the last answer points to.
-    text: String,
+    /// What the last answer points to.
+    answer: Vec<u8>,
 }
 
 thread_local! {
@@ -71,7 +76,7 @@ pub extern "C" fn call(operation: u32, argument: usize) -> usize {
             MODULE.with_borrow_mut(|module| match module.operate(operation, block) {
                 Ok(()) => 0,
                 Err((status, message)) => {
-                    module.answer(block, message);
+                    module.answer(block, message.into_bytes());
                     status as usize
                 }
             })
@@ -85,10 +90,8 @@ impl Module {
     fn operate(&mut self, operation: u32, block: &mut [usize; WORDS]) -> Result<(), Failure> {
         match operation {
             2 => {
-                self.answer(block, registry::to_json());
-                let fingerprint = registry::fingerprint();
-                block[2] = (fingerprint & 0xffff_ffff) as usize;
-                block[3] = (fingerprint >> 32) as usize;
+                self.answer(block, registry::to_json().into_bytes());
+                block[2] = registry::fingerprint() as usize;
                 Ok(())
             }
             3 => {
@@ -109,6 +112,34 @@ impl Module {
                 .and_then(Option::take)
                 .map(drop)
                 .ok_or_else(|| unknown("handle")),
+            6 => {
+                let state = self.machine(block[0])?.save();
+                self.answer(block, state);
+                Ok(())
+            }
+            7 => {
+                let [address, len, ..] = *block;
+                // SAFETY: address and length of bytes that the host wrote before the call.
+                let state = unsafe { core::slice::from_raw_parts(address as *const u8, len) };
+                let machine = registry::restore(state).map_err(|error| failure(&error))?;
+                block[0] = self.keep(machine);
+                Ok(())
+            }
+            8 => {
+                let copy = self.machine(block[0])?.boxed_clone();
+                block[0] = self.keep(copy);
+                Ok(())
+            }
+            9 => {
+                self.machine(block[0])?.reset();
+                Ok(())
+            }
+            10 => {
+                let bars = self.machine(block[0])?.bars();
+                block[0] = (bars & 0xffff_ffff) as usize;
+                block[1] = (bars >> 32) as usize;
+                Ok(())
+            }
             _ => Err(unknown("operation")),
         }
     }
@@ -123,13 +154,16 @@ impl Module {
         }
     }
 
+    fn machine(&mut self, handle: usize) -> Result<&mut dyn Machine, Failure> {
+        match self.machines.get_mut(handle) {
+            Some(Some(machine)) => Ok(machine.as_mut()),
+            _ => Err(unknown("handle")),
+        }
+    }
+
     fn run(&mut self, block: &[usize; WORDS]) -> Result<(), Failure> {
         let [handle, bars, addresses @ ..] = block;
-        let machine = self
-            .machines
-            .get_mut(*handle)
-            .and_then(Option::as_mut)
-            .ok_or_else(|| unknown("handle"))?;
+        let machine = self.machine(*handle)?;
         let (inputs, outputs) = (machine.spec().inputs.len(), machine.spec().outputs.len());
         let mut columns: [&[f64]; spec::MAX_INPUTS] = [&[]; spec::MAX_INPUTS];
         for (column_slot, &address) in columns.iter_mut().zip(&addresses[..inputs]) {
@@ -146,10 +180,10 @@ impl Module {
             .map_err(|error| failure(&error))
     }
 
-    fn answer(&mut self, block: &mut [usize; WORDS], text: String) {
-        self.text = text;
-        block[0] = self.text.as_ptr() as usize;
-        block[1] = self.text.len();
+    fn answer(&mut self, block: &mut [usize; WORDS], bytes: Vec<u8>) {
+        self.answer = bytes;
+        block[0] = self.answer.as_ptr() as usize;
+        block[1] = self.answer.len();
     }
 }
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..spec import IndicatorSpec, Output, Parameter
 
-__all__ = ["BY_NAME", "CATALOG_JSON_FNV1A", "VERSION"]
+__all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-CATALOG_JSON_FNV1A = 0xd253290f841c6c1b
+FINGERPRINT = 0xcf2ac578
 
 _CATALOG = (
     IndicatorSpec(

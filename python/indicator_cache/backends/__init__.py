@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import TracebackType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from .._arrays import FloatArray
 from ..errors import BackendUnavailableError, ParameterError
@@ -25,6 +25,7 @@ __all__ = [
     "VARIABLE",
     "Backend",
     "BackendInfo",
+    "Machine",
     "active",
     "backend_info",
     "resolve",
@@ -41,10 +42,61 @@ _MODULES = {"native": ".native", "wasm": ".wasm", "python": ".python"}
 VARIABLE = "INDICATOR_CACHE_BACKEND"
 
 
+class Machine(Protocol):
+    """One indicator with its state. Safe to share between threads."""
+
+    @property
+    def bars(self) -> int:
+        """Bars taken."""
+        ...
+
+    def run(self, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
+        """Take the next bars, filling `outputs` in place."""
+        ...
+
+    def update(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Take one bar; return a value for each output."""
+        ...
+
+    def peek(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Return what :meth:`update` would, without taking the bar."""
+        ...
+
+    def save(self) -> bytes:
+        """Return the state as bytes, the same on every backend."""
+        ...
+
+    def copy(self) -> Self:
+        """Return an independent machine in the same state."""
+        ...
+
+    def reset(self) -> None:
+        """Go back to the state after construction."""
+        ...
+
+
 class Backend(Protocol):
     """What computes. Arguments have been checked before they get here."""
 
     name: str
+
+    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> Machine:
+        """Build an indicator in its initial state."""
+        ...
+
+    def begin(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[float, ...],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[FloatArray],
+    ) -> Machine:
+        """Do as :meth:`run`, and return the indicator to go on with."""
+        ...
+
+    def restore(self, spec: IndicatorSpec, state: bytes) -> Machine:
+        """Build an indicator that goes on from a saved state, whose header has been checked."""
+        ...
 
     def run(
         self,

@@ -6,17 +6,49 @@ from collections.abc import Sequence
 
 from .. import _native
 from .._arrays import FloatArray
-from .._generated.catalog import CATALOG_JSON_FNV1A
-from ..errors import BackendUnavailableError
+from .._generated.catalog import FINGERPRINT
+from ..errors import BackendUnavailableError, StateError
 from ..spec import IndicatorSpec
 
 __all__ = ["NativeBackend", "create"]
 
 
 class NativeBackend:
-    """Runs the kernels in this process, with the interpreter released."""
+    """Runs the kernels in this process, with the interpreter released.
+
+    Parameters
+    ----------
+    portable
+        Do without the instructions that only some processors have. The bits are the same.
+    """
 
     name = "native"
+
+    def __init__(self, *, portable: bool = False) -> None:
+        self.portable = portable
+
+    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> _native.Machine:
+        """Build an indicator in its initial state."""
+        return _native.Machine(spec.position, params, self.portable)
+
+    def begin(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[float, ...],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[FloatArray],
+    ) -> _native.Machine:
+        """Compute one indicator and return it to go on with."""
+        machine = self.machine(spec, params)
+        machine.run(inputs, outputs)
+        return machine
+
+    def restore(self, spec: IndicatorSpec, state: bytes) -> _native.Machine:  # noqa: ARG002
+        """Build an indicator that goes on from a saved state."""
+        try:
+            return _native.Machine.restore(state, self.portable)
+        except ValueError as error:
+            raise StateError(str(error)) from error
 
     def run(
         self,
@@ -26,7 +58,7 @@ class NativeBackend:
         outputs: Sequence[FloatArray],
     ) -> None:
         """Compute one indicator over whole columns, filling `outputs` in place."""
-        _native.run(spec.position, params, inputs, outputs)
+        _native.run(spec.position, params, inputs, outputs, self.portable)
 
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""
@@ -35,7 +67,7 @@ class NativeBackend:
 
 def create() -> NativeBackend:
     """Make the backend, if the library belongs to these Python files."""
-    if _native.fingerprint() != CATALOG_JSON_FNV1A:
+    if _native.fingerprint() != FINGERPRINT:
         raise BackendUnavailableError(
             f"{_native.__file__} was built from other sources than the Python files"
         )

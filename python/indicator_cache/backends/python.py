@@ -8,7 +8,8 @@ import numpy as np
 
 from .._arrays import FloatArray
 from ..spec import IndicatorSpec
-from .reference import KERNELS
+from .reference import Machine
+from .reference.state import read_header
 
 __all__ = ["PythonBackend", "create"]
 
@@ -18,6 +19,29 @@ class PythonBackend:
 
     name = "python"
 
+    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> Machine:
+        """Build an indicator in its initial state."""
+        return Machine(spec, params)
+
+    def begin(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[float, ...],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[FloatArray],
+    ) -> Machine:
+        """Compute one indicator and return it to go on with."""
+        machine = self.machine(spec, params)
+        machine.run(inputs, outputs)
+        return machine
+
+    def restore(self, spec: IndicatorSpec, state: bytes) -> Machine:
+        """Build an indicator that goes on from a saved state."""
+        header, reader = read_header(state)
+        machine = Machine(spec, spec.from_numbers(header.params))
+        machine.load(header.bars, reader)
+        return machine
+
     def run(
         self,
         spec: IndicatorSpec,
@@ -26,12 +50,7 @@ class PythonBackend:
         outputs: Sequence[FloatArray],
     ) -> None:
         """Compute one indicator over whole columns, filling `outputs` in place."""
-        with np.errstate(all="ignore"):
-            results = KERNELS[spec.name](*params).run(*inputs)
-        columns = results if isinstance(results, tuple) else (results,)
-        for out, column in zip(outputs, columns, strict=True):
-            # One NaN for all: arithmetic leaves different bits on different machines.
-            out[:] = np.where(np.isnan(column), np.nan, column)
+        self.begin(spec, params, inputs, outputs)
 
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""

@@ -8,9 +8,11 @@ allows goes through in blocks, which the kernels cannot tell from one run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata, resources
 from typing import Any
 
@@ -19,8 +21,8 @@ import numpy.typing as npt
 import wasmtime
 
 from .._arrays import FloatArray
-from .._generated.catalog import CATALOG_JSON_FNV1A
-from ..errors import BackendError, BackendUnavailableError, ParameterError
+from .._generated.catalog import FINGERPRINT
+from ..errors import BackendError, BackendUnavailableError, ParameterError, StateError
 from ..spec import IndicatorSpec
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "MEMORY_LIMIT_VARIABLE", "WasmBackend", "create"]
@@ -31,8 +33,20 @@ DEFAULT_MEMORY_LIMIT = 256 * 1024 * 1024
 #: Environment variable with another limit, in bytes.
 MEMORY_LIMIT_VARIABLE = "INDICATOR_CACHE_WASM_MEMORY"
 
-_ALLOCATE, _FREE, _CATALOG, _CREATE, _RUN, _DROP = range(6)
-_OUT_OF_MEMORY = 3
+(
+    _ALLOCATE,
+    _FREE,
+    _CATALOG,
+    _CREATE,
+    _RUN,
+    _DROP,
+    _SAVE,
+    _RESTORE,
+    _COPY,
+    _RESET,
+    _BARS,
+) = range(11)
+_OUT_OF_MEMORY, _BAD_STATE = 3, 4
 
 #: Words of an argument block.
 _WORDS = 16
@@ -46,48 +60,53 @@ _SMALLEST_BLOCK = 256
 
 _WORD = np.dtype("<u4")
 _NUMBER = np.dtype("<f8")
+_BYTE = np.dtype(np.uint8)
 
-#: Idle instances kept. More may be at work at once.
-_IDLE = 8
+#: Instances that work side by side; whoever needs another one waits.
+_INSTANCES = 8
 
 
 class _Instance:
-    """One instance of the module with its memory. For one thread at a time."""
+    """One instance of the module with its memory. For one thread at a time: hold `lock`."""
 
-    def __init__(self, engine: wasmtime.Engine, module: wasmtime.Module, limit: int) -> None:
+    def __init__(
+        self, engine: wasmtime.Engine, module: wasmtime.Module, limit: int, fuel: int | None
+    ) -> None:
+        self.lock = threading.RLock()
+        #: Whether a call failed in the middle. Nothing in it can be relied upon then.
+        self.broken = False
+        #: Machines whose owners have gone, to be dropped at the next opportunity.
+        self.orphans: list[int] = []
+        self._fuel = fuel
         self._store = wasmtime.Store(engine)
         self._store.set_limits(memory_size=limit, instances=1, tables=1, memories=1)
+        if fuel is not None:
+            self._store.set_fuel(fuel)
         exports = wasmtime.Instance(self._store, module, []).exports(self._store)
-        self._call: Any = exports["call"]
+        self._export: Any = exports["call"]
         self._memory: Any = exports["memory"]
         self._block = self._allocate(_WORDS * _WORD.itemsize)
         self._columns = self._columns_size = 0
 
-    def refuel(self, fuel: int) -> None:
-        self._store.set_fuel(fuel)
-
     def fingerprint(self) -> int:
         self._operate(_CATALOG)
-        _, _, low, high = self._words()[:4].tolist()
-        return int(low | high << 32)
+        return int(self._words()[2])
 
     def catalog(self) -> str:
         self._operate(_CATALOG)
-        return self._text()
+        return self._answer().decode()
 
-    def run(
-        self,
-        spec: IndicatorSpec,
-        params: tuple[float, ...],
-        inputs: Sequence[FloatArray],
-        outputs: Sequence[FloatArray],
-    ) -> None:
+    def create(self, spec: IndicatorSpec, params: tuple[float, ...]) -> int:
+        address = self._put(np.array(params, _NUMBER).tobytes())
+        self._operate(_CREATE, spec.position, address, len(params), free=address)
+        return int(self._words()[0])
+
+    def run(self, handle: int, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
         bars = len(inputs[0])
         if not bars:
             return
         width = len(inputs) + len(outputs)
         block = self._reserve(min(bars, _BLOCK_BARS), width)
-        handle = self._create(spec, params)
         addresses = [self._columns + column * block * _NUMBER.itemsize for column in range(width)]
         for start in range(0, bars, block):
             count = min(block, bars - start)
@@ -99,15 +118,35 @@ class _Instance:
             rows = self._at(self._columns, _NUMBER, width * block).reshape(width, block)
             for row, column in zip(rows[len(inputs) :], outputs, strict=True):
                 column[start : start + count] = row[:count]
+
+    def save(self, handle: int) -> bytes:
+        self._operate(_SAVE, handle)
+        return self._answer()
+
+    def restore(self, state: bytes) -> int:
+        address = self._put(state)
+        self._operate(_RESTORE, address, len(state), free=address)
+        return int(self._words()[0])
+
+    def copy(self, handle: int) -> int:
+        self._operate(_COPY, handle)
+        return int(self._words()[0])
+
+    def reset(self, handle: int) -> None:
+        self._operate(_RESET, handle)
+
+    def bars(self, handle: int) -> int:
+        self._operate(_BARS, handle)
+        low, high = self._words()[:2].tolist()
+        return int(low | high << 32)
+
+    def drop(self, handle: int) -> None:
         self._operate(_DROP, handle)
 
-    def _create(self, spec: IndicatorSpec, params: tuple[float, ...]) -> int:
-        address = self._allocate(max(len(params), 1) * _NUMBER.itemsize)
-        self._at(address, _NUMBER, len(params))[:] = params
-        self._operate(_CREATE, spec.position, address, len(params))
-        handle = int(self._words()[0])
-        self._call(self._store, _FREE, address)
-        return handle
+    def _put(self, data: bytes) -> int:
+        address = self._allocate(max(len(data), 1))
+        self._at(address, _BYTE, len(data))[:] = np.frombuffer(data, _BYTE)
+        return address
 
     def _reserve(self, bars: int, width: int) -> int:
         """Make room for `width` columns of as many bars as fit, at most `bars`; return how many."""
@@ -116,7 +155,7 @@ class _Instance:
             if size <= self._columns_size:
                 return bars
             if self._columns:
-                self._call(self._store, _FREE, self._columns)
+                self._call(_FREE, self._columns)
                 self._columns = self._columns_size = 0
             try:
                 self._columns = self._allocate(size)
@@ -129,8 +168,7 @@ class _Instance:
                 return bars
 
     def _allocate(self, size: int) -> int:
-        # Addresses are signed to wasmtime, which has no unsigned integers.
-        address = int(self._call(self._store, _ALLOCATE, size)) & 0xFFFF_FFFF
+        address = self._call(_ALLOCATE, size)
         if not address:
             raise MemoryError(
                 f"the WebAssembly instance has no room for {size} bytes; "
@@ -138,25 +176,101 @@ class _Instance:
             )
         return address
 
-    def _operate(self, operation: int, *arguments: int) -> None:
+    def _operate(self, operation: int, *arguments: int, free: int = 0) -> None:
         self._words()[: len(arguments)] = arguments
-        status = self._call(self._store, operation, self._block)
+        status = self._call(operation, self._block)
+        if free:
+            words = self._words().copy()
+            self._call(_FREE, free)
+            self._words()[:] = words
         if status == _OUT_OF_MEMORY:
-            raise MemoryError(f"{self._text()}; {MEMORY_LIMIT_VARIABLE} sets the limit")
+            raise MemoryError(f"{self._answer().decode()}; {MEMORY_LIMIT_VARIABLE} sets the limit")
+        if status == _BAD_STATE:
+            raise StateError(self._answer().decode())
         if status:
-            raise BackendError(self._text())
+            raise BackendError(self._answer().decode())
+
+    def _call(self, operation: int, argument: int) -> int:
+        try:
+            if self._fuel is not None:
+                self._store.set_fuel(self._fuel)
+            # Addresses are signed to wasmtime, which has no unsigned integers.
+            return int(self._export(self._store, operation, argument)) & 0xFFFF_FFFF
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            self.broken = True
+            raise BackendError(f"WebAssembly: {error}") from error
+        except BaseException:
+            self.broken = True
+            raise
 
     def _words(self) -> npt.NDArray[np.uint32]:
         return self._at(self._block, _WORD, _WORDS)
 
-    def _text(self) -> str:
+    def _answer(self) -> bytes:
         address, length = self._words()[:2].tolist()
-        return self._at(address, np.dtype(np.uint8), length).tobytes().decode()
+        return self._at(address, _BYTE, length).tobytes()
 
     def _at(self, address: int, kind: np.dtype[Any], count: int) -> npt.NDArray[Any]:
         """Return linear memory as an array: no copy, valid until the memory grows."""
         pointer = self._memory.get_buffer_ptr(self._store, count * kind.itemsize, address)
         return np.frombuffer(pointer, kind) if count else np.empty(0, kind)
+
+
+class Machine:
+    """One indicator with its state, in an instance of the module."""
+
+    def __init__(self, spec: IndicatorSpec, instance: _Instance, handle: int) -> None:
+        self._spec = spec
+        self._instance = instance
+        self._handle = handle
+        # Finalisers run at any point of any thread, even inside a call: they only leave a note.
+        weakref.finalize(self, instance.orphans.append, handle).atexit = False
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[_Instance]:
+        """Give exclusive use of the instance."""
+        with self._instance.lock:
+            if self._instance.broken:
+                raise BackendError(
+                    "this state was lost when its WebAssembly instance failed in another call"
+                )
+            yield self._instance
+
+    @property
+    def bars(self) -> int:
+        """Bars taken."""
+        with self._alone() as instance:
+            return instance.bars(self._handle)
+
+    def run(self, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
+        """Take the next bars, filling `outputs` in place."""
+        with self._alone() as instance:
+            instance.run(self._handle, inputs, outputs)
+
+    def update(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Take one bar; return a value for each output."""
+        outputs = np.empty((len(self._spec.outputs), 1))
+        self.run([np.array([value]) for value in values], list(outputs))
+        return tuple(outputs[:, 0].tolist())
+
+    def peek(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Return what :meth:`update` would, without taking the bar."""
+        return self.copy().update(values)
+
+    def save(self) -> bytes:
+        """Return the state as bytes."""
+        with self._alone() as instance:
+            return instance.save(self._handle)
+
+    def copy(self) -> Machine:
+        """Return an independent machine in the same state."""
+        with self._alone() as instance:
+            return Machine(self._spec, instance, instance.copy(self._handle))
+
+    def reset(self) -> None:
+        """Go back to the state after construction."""
+        with self._alone() as instance:
+            instance.reset(self._handle)
 
 
 class WasmBackend:
@@ -165,9 +279,11 @@ class WasmBackend:
     Parameters
     ----------
     memory_limit
-        Bytes of memory that an instance may have.
+        Bytes of memory that an instance may have. An instance that is full of states makes room
+        for another one.
     fuel
-        Units of work that a computation may take, or None for any. Counting doubles the time.
+        Units of work that one call into the module may take, or None for any. Counting doubles
+        the time.
     """
 
     name = "wasm"
@@ -178,7 +294,7 @@ class WasmBackend:
         self.bytecode = (
             resources.files("indicator_cache").joinpath("_wasm", "indicator.wasm").read_bytes()
         )
-        self._idle: list[_Instance] = []
+        self._instances: list[_Instance] = []
         self._lock = threading.Lock()
         try:
             self._build()
@@ -205,14 +321,82 @@ class WasmBackend:
         if self._module.imports:
             raise BackendUnavailableError("the WebAssembly module wants to import something")
         instance = self._new_instance()
-        if instance.fingerprint() != CATALOG_JSON_FNV1A:
+        if instance.fingerprint() != FINGERPRINT:
             raise BackendUnavailableError(
                 "indicator.wasm was built from other sources than the Python files"
             )
-        self._idle.append(instance)
+        self._instances.append(instance)
 
     def _new_instance(self) -> _Instance:
-        return _Instance(self._engine, self._module, self.memory_limit)
+        return _Instance(self._engine, self._module, self.memory_limit, self.fuel)
+
+    @contextlib.contextmanager
+    def _any(self) -> Iterator[_Instance]:
+        """Give exclusive use of some instance: a free one, a new one, or the first to get free."""
+        with self._lock:
+            self._instances = [instance for instance in self._instances if not instance.broken]
+            free = (one for one in self._instances if one.lock.acquire(blocking=False))
+            instance = next(free, None)
+            if instance is None and len(self._instances) < _INSTANCES:
+                instance = self._new_instance()
+                instance.lock.acquire()
+                self._instances.append(instance)
+        if instance is None:
+            instance = self._instances[threading.get_ident() % len(self._instances)]
+            instance.lock.acquire()
+        try:
+            while instance.orphans and not instance.broken:
+                instance.drop(instance.orphans.pop())
+            yield instance
+        finally:
+            instance.lock.release()
+
+    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> Machine:
+        """Build an indicator in its initial state.
+
+        Raises
+        ------
+        MemoryError
+            When the state does not fit into the memory limit.
+        """
+        return self._settle(spec, lambda instance: instance.create(spec, params))
+
+    def begin(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[float, ...],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[FloatArray],
+    ) -> Machine:
+        """Compute one indicator and return it to go on with."""
+
+        def build(instance: _Instance) -> int:
+            handle = instance.create(spec, params)
+            try:
+                instance.run(handle, inputs, outputs)
+            except MemoryError:
+                instance.drop(handle)
+                raise
+            return handle
+
+        return self._settle(spec, build)
+
+    def restore(self, spec: IndicatorSpec, state: bytes) -> Machine:
+        """Build an indicator that goes on from a saved state."""
+        return self._settle(spec, lambda instance: instance.restore(state))
+
+    def _settle(self, spec: IndicatorSpec, build: Callable[[_Instance], int]) -> Machine:
+        """Build a machine in an instance with room for it."""
+        with self._any() as instance:
+            try:
+                return Machine(spec, instance, build(instance))
+            except MemoryError:
+                fresh = self._new_instance()
+        # Only one that is full of other states is worth another try in an empty one.
+        machine = Machine(spec, fresh, build(fresh))
+        with self._lock:
+            self._instances.insert(0, fresh)
+        return machine
 
     def run(
         self,
@@ -230,20 +414,7 @@ class WasmBackend:
         BackendError
             When the module trapped, or ran out of fuel.
         """
-        with self._lock:
-            instance = self._idle.pop() if self._idle else None
-        try:
-            if instance is None:
-                instance = self._new_instance()
-            if self.fuel is not None:
-                instance.refuel(self.fuel)
-            instance.run(spec, params, inputs, outputs)
-        # After a failure of any kind the instance is not put back: its state is unknown.
-        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-            raise BackendError(f"WebAssembly: {error}") from error
-        with self._lock:
-            if len(self._idle) < _IDLE:
-                self._idle.append(instance)
+        self.begin(spec, params, inputs, outputs)
 
     def exports(self) -> list[str]:
         """Return the names of all that the module exports."""
@@ -251,7 +422,8 @@ class WasmBackend:
 
     def catalog(self) -> str:
         """Return the kernels' declarations as the module itself tells them."""
-        return self._new_instance().catalog()
+        with self._any() as instance:
+            return instance.catalog()
 
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""

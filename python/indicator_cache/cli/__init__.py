@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--source",
+        type=str.lower,
         choices=FIELDS,
         default="close",
         help="column for indicators that read a single one (close)",

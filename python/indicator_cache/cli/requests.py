@@ -85,7 +85,7 @@ def parse(text: str, default_source: str) -> Request:
             inputs = ", ".join(spec.inputs)
             raise CommandError(f"{spec.name} takes no source, since it reads {inputs}")
         return Request(spec, values, None)
-    source = source.strip() if has_source else default_source
+    source = source.strip().lower() if has_source else default_source
     if source not in FIELDS:
         raise CommandError(f"the source must be one of {', '.join(FIELDS)}, got {source!r}")
     return Request(spec, values, source)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
+import numpy as np
+
 from .._arrays import FloatArray
 from .._series import FIELDS
 from .errors import CommandError, one_line
@@ -49,8 +51,7 @@ def read(path: Path, needed: Sequence[str]) -> Table:
         When it cannot be read, or a column is missing, not numeric, or not in order of time.
     """
     try:
-        with path.open("rb") as file:
-            table = _read_parquet(file, needed) if _is_parquet(path) else _read_csv(file, needed)
+        table = _read_parquet(path, needed) if _is_parquet(path) else _read_csv(path, needed)
         _check_order(table)
     except CommandError as error:
         raise CommandError(f"{path}: {error}") from None
@@ -68,30 +69,23 @@ def _is_parquet(path: Path) -> bool:
     raise CommandError("expected a file named .csv, .csv.gz or .parquet")
 
 
-def _read_parquet(file: BinaryIO, needed: Sequence[str]) -> Table:
-    source = pq.ParquetFile(file)
-    schema = source.schema_arrow
-    _check_columns(schema, needed)
-    batches = []
-    with progress("reading", source.metadata.num_rows, "bar") as bar:
-        for batch in source.iter_batches(_BLOCK_ROWS):
-            batches.append(batch)
-            bar.update(len(batch))
+def _read_parquet(path: Path, needed: Sequence[str]) -> Table:
+    with path.open("rb") as file, pq.ParquetFile(file) as source:
+        schema = source.schema_arrow
+        _check_columns(schema, needed)
+        batches = []
+        with progress("reading", source.metadata.num_rows, "bar") as bar:
+            for batch in source.iter_batches(_BLOCK_ROWS):
+                batches.append(batch)
+                bar.update(len(batch))
     return pa.Table.from_batches(batches, schema)
 
 
-def _read_csv(file: BinaryIO, needed: Sequence[str]) -> Table:
-    size = os.fstat(file.fileno()).st_size
-    compressed = str(file.name).lower().endswith(".gz")
-
-    def reader(types: dict[str, Any]) -> Any:  # noqa: ANN401 - pyarrow has no types
-        file.seek(0)
-        stream = pa.CompressedInputStream(file, "gzip") if compressed else file
-        return pacsv.open_csv(stream, convert_options=pacsv.ConvertOptions(column_types=types))
-
+def _read_csv(path: Path, needed: Sequence[str]) -> Table:
     # Types are guessed from the first block. Prices that are whole numbers there need not be so
     # later on.
-    schema = reader({}).schema
+    with path.open("rb") as file:
+        schema = _csv_reader(file, {}).schema
     _check_columns(schema, needed)
     types = {
         schema.names[position]: pa.float64()
@@ -99,12 +93,24 @@ def _read_csv(file: BinaryIO, needed: Sequence[str]) -> Table:
         if _is_number(schema.types[position])
     }
     batches = []
-    source = reader(types)
-    with progress("reading", size, "B") as bar:
-        for batch in source:
-            batches.append(batch)
-            bar.update(file.tell() - getattr(bar, "n", 0))
-    return pa.Table.from_batches(batches, source.schema)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        reader = _csv_reader(file, types)
+        done = 0
+        with progress("reading", size, "B") as bar:
+            for batch in reader:
+                batches.append(batch)
+                # The reader closes the file when it is through.
+                position = size if file.closed else file.tell()
+                bar.update(position - done)
+                done = position
+    return pa.Table.from_batches(batches, reader.schema)
+
+
+def _csv_reader(file: BinaryIO, types: dict[str, Any]) -> Any:  # noqa: ANN401 - pyarrow has no types
+    compressed = str(file.name).lower().endswith(".gz")
+    stream = pa.CompressedInputStream(file, "gzip") if compressed else file
+    return pacsv.open_csv(stream, convert_options=pacsv.ConvertOptions(column_types=types))
 
 
 def _check_columns(schema: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 - pyarrow has no types
@@ -148,22 +154,39 @@ def _check_order(table: Table) -> None:
     times = table.column(position)
     types = pa.types
     if not (types.is_timestamp(times.type) or types.is_date(times.type) or _is_number(times.type)):
+        return  # a text, of which nobody knows the order
+    if types.is_null(times.type):
         return
     earlier = times.slice(0, max(len(times) - 1, 0))
-    back = pc.index(pc.less(times.slice(1), earlier), value=True).as_py()
-    if back >= 0:
+    for bar in pc.indices_nonzero(pc.less(times.slice(1), earlier)).slice(0, 1).to_pylist():
         raise CommandError(
-            f"column {table.column_names[position]} goes back in time at bar {back + 1}, from "
-            f"{times[back]} to {times[back + 1]}; one series is expected, oldest bar first"
+            f"column {table.column_names[position]} goes back in time at bar {bar + 1}, from "
+            f"{times[bar]} to {times[bar + 1]}; one series is expected, oldest bar first"
         )
+
+
+# numpy's arrays and pyarrow's are made of each other's memory here, because the ways that pyarrow
+# offers (to_numpy, array, scalar) import pandas, which is slow and in which an interrupt gets lost.
 
 
 def column(table: Table, name: str) -> FloatArray:
     """Return a column of the bars; a null is NaN."""
     position = _positions(table.column_names, (name,))[name]
     # Not "safe", which refuses whole numbers beyond 2**53 instead of rounding them.
-    values: FloatArray = table.column(position).cast(pa.float64(), safe=False).to_numpy()
+    numbers = table.column(position).cast(pa.float64(), safe=False).combine_chunks()
+    if not len(numbers):
+        return np.empty(0)
+    _, memory = numbers.buffers()
+    values = np.frombuffer(memory, np.float64, len(numbers), numbers.offset * 8).copy()
+    values[np.from_dlpack(pc.is_null(numbers).cast(pa.uint8())) != 0] = np.nan
     return values
+
+
+def _from_numpy(values: FloatArray) -> Any:  # noqa: ANN401 - pyarrow has no types
+    present = np.packbits(~np.isnan(values), bitorder="little")
+    return pa.Array.from_buffers(
+        pa.float64(), len(values), [pa.py_buffer(present), pa.py_buffer(values)]
+    )
 
 
 def with_columns(table: Table, columns: dict[str, FloatArray]) -> Table:
@@ -178,7 +201,7 @@ def with_columns(table: Table, columns: dict[str, FloatArray]) -> Table:
     if taken:
         raise CommandError(f"the file has a column {', '.join(taken)} already")
     for name, values in columns.items():
-        table = table.append_column(name, pa.array(values, from_pandas=True))
+        table = table.append_column(name, _from_numpy(values))
     return table
 
 

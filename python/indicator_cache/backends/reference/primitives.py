@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from ...errors import StateError
+from .state import Reader, Writer
 
 Column: TypeAlias = npt.NDArray[np.float64]
 
@@ -21,6 +24,18 @@ LIMIT = 2.0**1000
 
 #: Bars of a block of the recurrence.
 LANES = 8
+
+#: In a saved state, in place of the count of a seed that is refused.
+_REFUSED = 2**64 - 1
+
+
+@runtime_checkable
+class State(Protocol):
+    """A part of a kernel that remembers."""
+
+    def save(self, to: Writer) -> None: ...
+
+    def load(self, source: Reader) -> None: ...
 
 
 class Ewm:
@@ -134,6 +149,30 @@ class Ewm:
         self.mean = float(out[-1])
         return out
 
+    def save(self, to: Writer) -> None:
+        to.float(self.mean)
+        to.float(self.weight)
+        to.flag(self.in_block)
+        if self.in_block:
+            to.floats(np.array([self.last, self.level, self.past]))
+            to.integer(len(self.bars))
+            to.floats(self.bars if len(self.bars) else np.array([self.scan]))
+
+    def load(self, source: Reader) -> None:
+        mean, self.weight = source.float(), source.float()
+        self.in_block = source.flag()
+        if self.in_block:
+            last, self.level, self.past = source.floats(3).tolist()
+            begun = source.integer()
+            if begun >= LANES:
+                raise StateError("a block is longer than blocks are")
+            if begun:
+                self.bars = source.floats(begun)
+            else:
+                self.scan = source.float()
+            self.last = last
+        self.mean = mean
+
 
 class Wilder:
     """Wilder's average: the mean of the first `period` values, then ``alpha = 1 / period``.
@@ -144,28 +183,85 @@ class Wilder:
 
     def __init__(self, period: int) -> None:
         self.period = period
-        self.seed: Column = np.empty(0)
+        self.seed = SeedMean(period)
         self.refused = False
         self.ewm = Ewm(1.0 / period, hold=True)
 
     def run(self, x: Column) -> Column:
         out = np.full_like(x, np.nan)
         start = 0
-        if not len(self.seed):
-            start = _next(np.flatnonzero(~np.isnan(x)), 0, len(x))
-        missing = self.period - len(self.seed)
-        if missing:
-            self.seed = np.append(self.seed, x[start : start + missing])
-            self.refused = not np.isfinite(self.seed).all()
-            if self.refused or len(self.seed) < self.period:
-                return out
-            start += missing
-            mean = float(WindowMean(self.period).run(self.seed)[-1])
-            self.ewm.seed(mean)
-            out[start - 1] = mean
+        while start < len(x) and self.seed.count < self.period and not self.refused:
+            value = float(x[start])
+            if math.isfinite(value):
+                self.seed.push(value)
+                if self.seed.count == self.period:
+                    self.ewm.seed(self.seed.mean())
+                    out[start] = self.ewm.mean
+            elif self.seed.count or not math.isnan(value):
+                self.refused = True
+            start += 1
         if not self.refused:
             out[start:] = self.ewm.run(x[start:])
         return out
+
+    def save(self, to: Writer) -> None:
+        to.integer(_REFUSED if self.refused else self.seed.count)
+        if self.seed.count < self.period and not self.refused:
+            self.seed.save(to)
+        self.ewm.save(to)
+
+    def load(self, source: Reader) -> None:
+        taken = source.integer()
+        self.refused = taken == _REFUSED
+        if taken > self.period and not self.refused:
+            raise StateError("more values in a seed than it has")
+        if taken < self.period:
+            self.seed.load(source)
+            if self.seed.count != taken:
+                raise StateError("a seed does not match its count")
+        elif not self.refused:
+            self.seed.count = taken
+        self.ewm.load(source)
+
+
+class SeedMean:
+    """Mean of `period` values, bit for bit that of :class:`WindowMean`, formed as they come.
+
+    A binary counter: wherever its count has a digit, the sum of so many values waits. These are
+    the very pieces of the window.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.count = 0
+        self.pieces: dict[int, float] = {}
+
+    def push(self, x: float) -> None:
+        level = 0
+        while level in self.pieces:
+            x += self.pieces.pop(level)
+            level += 1
+        self.pieces[level] = x
+        self.count += 1
+
+    def mean(self) -> float:
+        mean = np.empty(0)
+        for level, newer in _pieces(self.period):
+            if newer is not None:
+                older = np.array([self.pieces[level] * 2.0**-level])
+                mean = _join(mean, older, newer, level) if newer else older
+        return float(mean[0])
+
+    def save(self, to: Writer) -> None:
+        to.integer(self.count)
+        to.floats(np.array([self.pieces[level] for level in sorted(self.pieces)]))
+
+    def load(self, source: Reader) -> None:
+        self.count = source.integer()
+        if self.count > self.period:
+            raise StateError("more values in a seed than it has")
+        levels = [level for level in range(self.count.bit_length()) if self.count >> level & 1]
+        self.pieces = dict(zip(levels, source.floats(len(levels)).tolist(), strict=True))
 
 
 class WindowMean:
@@ -189,6 +285,12 @@ class WindowMean:
                 mean = _join(mean, older, newer, level) if newer else older
             total = _delayed(total, 1 << level) + total
         return mean[self.period - 1 :]
+
+    def save(self, to: Writer) -> None:
+        to.floats(self.history)
+
+    def load(self, source: Reader) -> None:
+        self.history = source.floats(len(self.history))
 
 
 class WindowMoments:
@@ -225,6 +327,12 @@ class WindowMoments:
             total = earlier + total
         return mean[self.period - 1 :], squares[self.period - 1 :]
 
+    def save(self, to: Writer) -> None:
+        to.floats(self.history)
+
+    def load(self, source: Reader) -> None:
+        self.history = source.floats(len(self.history))
+
 
 class Delay:
     """The value `by` bars ago."""
@@ -236,6 +344,12 @@ class Delay:
         column = np.append(self.history, x)
         self.history = column[len(x) :]
         return column[: len(x)]
+
+    def save(self, to: Writer) -> None:
+        to.floats(self.history)
+
+    def load(self, source: Reader) -> None:
+        self.history = source.floats(len(self.history))
 
 
 def larger_present(a: Column, b: Column) -> Column:

@@ -1,0 +1,59 @@
+//! Python buffers as the slices that kernels take.
+
+use indicator_core::spec::{MAX_INPUTS, MAX_OUTPUTS};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// Calls `work` with the buffers as columns.
+pub(crate) fn with_columns<R>(
+    inputs: &[PyBuffer<f64>],
+    outputs: &[PyBuffer<f64>],
+    work: impl FnOnce(&[&[f64]], &mut [&mut [f64]]) -> R,
+) -> PyResult<R> {
+    if inputs.len() > MAX_INPUTS || outputs.len() > MAX_OUTPUTS {
+        return Err(PyValueError::new_err("too many columns"));
+    }
+    let mut columns: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
+    for (slot, buffer) in columns.iter_mut().zip(inputs) {
+        check_layout(buffer)?;
+        // SAFETY: the buffer is contiguous and exported, hence not freed or resized, while
+        // `inputs` lives. Python code that writes to it from another thread meanwhile races, as
+        // with every numpy function that releases the interpreter; the cache passes private,
+        // read-only arrays.
+        *slot = unsafe { core::slice::from_raw_parts(start(buffer), buffer.item_count()) };
+    }
+    let mut results: [&mut [f64]; MAX_OUTPUTS] = Default::default();
+    for (slot, buffer) in results.iter_mut().zip(outputs) {
+        check_layout(buffer)?;
+        if buffer.readonly() {
+            return Err(PyValueError::new_err("an output is read-only"));
+        }
+        // SAFETY: as above. Outputs are arrays that the caller has just made, one for each, so
+        // that no other slice refers to their memory.
+        *slot = unsafe { core::slice::from_raw_parts_mut(start(buffer), buffer.item_count()) };
+    }
+    Ok(work(
+        &columns[..inputs.len()],
+        &mut results[..outputs.len()],
+    ))
+}
+
+fn check_layout(buffer: &PyBuffer<f64>) -> PyResult<()> {
+    if buffer.dimensions() == 1 && buffer.is_c_contiguous() {
+        Ok(())
+    } else {
+        Err(PyValueError::new_err(
+            "a column is not a contiguous row of numbers",
+        ))
+    }
+}
+
+/// Where the numbers begin. An empty buffer may have no memory at all, a slice needs an address.
+fn start(buffer: &PyBuffer<f64>) -> *mut f64 {
+    if buffer.item_count() == 0 {
+        core::ptr::NonNull::dangling().as_ptr()
+    } else {
+        buffer.buf_ptr().cast()
+    }
+}

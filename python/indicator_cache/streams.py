@@ -1,0 +1,248 @@
+"""Indicators bar by bar: the same state machines that compute whole series, fed as bars come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import backends
+from ._arrays import as_column, same_length
+from ._compute import Result, results
+from ._generated.catalog import BY_NAME
+from .backends.reference.state import read_header
+from .errors import ParameterError, StateError
+from .spec import IndicatorSpec, find_spec
+
+if TYPE_CHECKING:
+    from .backends import Backend, Machine
+
+__all__ = ["Stream", "restore", "stream"]
+
+
+class Stream:
+    """An indicator that takes its bars as they come.
+
+    Made by :func:`stream` or :func:`restore`. Whatever way the bars are fed, one by one, many at
+    once, or across a saved state, the results are those of the whole series, bit for bit.
+
+    A stream may be shared by threads: every call takes its bars as a whole.
+    """
+
+    __slots__ = ("_machine", "_params", "_spec", "backend")
+
+    def __init__(
+        self, spec: IndicatorSpec, params: tuple[float, ...], backend: str, machine: Machine
+    ) -> None:
+        self._spec = spec
+        self._params = params
+        self._machine = machine
+        self.backend = backend
+
+    def __repr__(self) -> str:
+        """Return a summary."""
+        params = "".join(f", {name}={value!r}" for name, value in self.params.items())
+        return f"<Stream {self._spec.name!r}{params}: {self.bars} bars>"
+
+    @property
+    def spec(self) -> IndicatorSpec:
+        """The indicator's declaration."""
+        return self._spec
+
+    @property
+    def params(self) -> dict[str, float]:
+        """The indicator's parameters by name."""
+        names = (parameter.name for parameter in self._spec.parameters)
+        return dict(zip(names, self._params, strict=True))
+
+    @property
+    def bars(self) -> int:
+        """Bars taken since the start or the last reset."""
+        return self._machine.bars
+
+    def update(self, *values: float | None, **named: float | None) -> Result:
+        """Take the next bar.
+
+        Parameters
+        ----------
+        *values, **named
+            A number for each input of the indicator, by position in the spec's order or by name.
+            None or NaN where it is missing.
+
+        Returns
+        -------
+        The result at this bar: a float, or the indicator's named tuple of floats.
+
+        Raises
+        ------
+        ParameterError
+            When a value is not a number, or one is missing or too many. The bar is not taken.
+
+        Examples
+        --------
+        >>> import indicator_cache as ic
+        >>> s = ic.stream("ema", period=3)
+        >>> s.update(1.0), s.update(2.0), s.update(x=3.0)
+        (1.0, 1.5, 2.25)
+        """
+        return results(self._spec, list(self._machine.update(self._bar(values, named))))
+
+    def peek(self, *values: float | None, **named: float | None) -> Result:
+        """Return what :meth:`update` would for a bar that is still forming; nothing changes."""
+        return results(self._spec, list(self._machine.peek(self._bar(values, named))))
+
+    def update_many(self, *columns: npt.ArrayLike, **named: npt.ArrayLike) -> Result:
+        """Take the next bars.
+
+        Parameters
+        ----------
+        *columns, **named
+            An array for each input, by position in the spec's order or by name; one value per
+            bar, NaN where it is missing.
+
+        Returns
+        -------
+        The results at these bars: an array, or the indicator's named tuple of arrays.
+
+        Raises
+        ------
+        SchemaError
+            When a column is not one row of real numbers, or lengths differ. No bar is taken.
+        ParameterError
+            When a column is missing or too many.
+        """
+        given = dict(
+            zip(
+                self._spec.inputs,
+                _by_position(self._spec, columns, named),
+                strict=True,
+            )
+        )
+        inputs = {name: as_column(name, column) for name, column in given.items()}
+        outputs = [np.empty(same_length(inputs)) for _ in self._spec.outputs]
+        self._machine.run(list(inputs.values()), outputs)
+        return results(self._spec, outputs)
+
+    def reset(self) -> None:
+        """Go back to the state before the first bar."""
+        self._machine.reset()
+
+    def save(self) -> bytes:
+        """Return the state as bytes, from which :func:`restore` goes on, on any backend."""
+        return bytes(self._machine.save())
+
+    def copy(self) -> Stream:
+        """Return an independent stream in the same state."""
+        return Stream(self._spec, self._params, self.backend, self._machine.copy())
+
+    def __copy__(self) -> Stream:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the saved state; it comes back on whatever backend is in use there."""
+        return restore, (self.save(),)
+
+    def _bar(
+        self, values: tuple[float | None, ...], named: dict[str, float | None]
+    ) -> tuple[float, ...]:
+        given = _by_position(self._spec, values, named)
+        return tuple(map(_number, self._spec.inputs, given))
+
+
+def stream(name: str, /, *, backend: str | None = None, **params: object) -> Stream:
+    """Start an indicator that takes its bars as they come.
+
+    Parameters
+    ----------
+    name
+        Name of the indicator, as in :func:`catalog`.
+    backend
+        Where to compute; None for the backend in use.
+    **params
+        The indicator's parameters; those left out have their defaults.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown indicator or parameter, or a value that is not allowed.
+    BackendUnavailableError
+        When the backend asked for cannot be used.
+    """
+    spec = find_spec(BY_NAME, name)
+    values = spec.normalise(params)
+    chosen = _backend(backend)
+    return Stream(spec, values, chosen.name, chosen.machine(spec, values))
+
+
+def restore(state: bytes, /, *, backend: str | None = None) -> Stream:
+    """Go on from a saved state, on whatever backend it was saved.
+
+    Parameters
+    ----------
+    state
+        What :meth:`Stream.save` returned.
+    backend
+        Where to compute; None for the backend in use.
+
+    Raises
+    ------
+    StateError
+        When the bytes are damaged, truncated, of another kind, or of an indicator, revision or
+        format version that this version does not have.
+    """
+    if not isinstance(state, (bytes, bytearray, memoryview)):
+        raise StateError(f"expected bytes, got {type(state).__name__}")
+    state = bytes(state)
+    header, _ = read_header(state)
+    spec = BY_NAME.get(header.name)
+    if spec is None:
+        raise StateError(f"it belongs to an unknown indicator, {header.name!r}")
+    if header.revision != spec.revision:
+        raise StateError(
+            f"it belongs to revision {header.revision} of {spec.name}, this is {spec.revision}"
+        )
+    try:
+        params = spec.from_numbers(header.params)
+    except ParameterError as error:
+        raise StateError(str(error)) from error
+    chosen = _backend(backend)
+    return Stream(spec, params, chosen.name, chosen.restore(spec, state))
+
+
+def _backend(name: str | None) -> Backend:
+    return backends.active() if name is None else backends.resolve(name)
+
+
+def _by_position(
+    spec: IndicatorSpec, values: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[Any, ...]:
+    if not named and len(values) == len(spec.inputs):
+        return values
+    expected = f"one for each of {', '.join(spec.inputs)}"
+    if len(values) > len(spec.inputs):
+        raise ParameterError("inputs", values, expected)
+    given = dict(zip(spec.inputs, values, strict=False))
+    for name, value in named.items():
+        if name in given or name not in spec.inputs:
+            raise ParameterError(name, value, f"given once, and one of {', '.join(spec.inputs)}")
+        given[name] = value
+    if len(given) < len(spec.inputs):
+        raise ParameterError("inputs", tuple(given), expected)
+    return tuple(given[name] for name in spec.inputs)
+
+
+def _number(name: str, value: object) -> float:
+    if type(value) is float:
+        return value
+    if value is None:
+        return np.nan
+    if not isinstance(value, (bool, np.bool_, str, bytes)):
+        try:
+            return float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise ParameterError(name, value, "a number, or None where it is missing")
