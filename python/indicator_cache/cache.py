@@ -366,7 +366,7 @@ class SeriesView(ViewMethods):
     def _get(
         self, spec: IndicatorSpec, source: str, values: tuple[object, ...], i: int | None
     ) -> Result:
-        return self._cache._get(  # noqa: SLF001 - the other half of the same thing
+        return self._cache._get(
             spec, self._tf, self._pt, source, values, i, stepwise=self._stepwise
         )
 

@@ -43,9 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(_INTERRUPTED, "interrupted")
     except BrokenPipeError:
-        # The reader, `head` for one, has had enough. Without this, Python complains when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader, `head` for one, has had enough.
+        _abandon_output()
         return _BROKEN_PIPE
+    except OSError as error:
+        _abandon_output()
+        return _fail(_REFUSED, f"cannot write to standard output: {one_line(error)}")
     return code
 
 
@@ -60,6 +63,11 @@ def _run(options: argparse.Namespace) -> int:
 def _fail(code: int, error: object) -> int:
     print(f"indicator-cache: {one_line(error)}", file=sys.stderr)
     return code
+
+
+def _abandon_output() -> None:
+    """Keep Python from trying, and complaining, once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

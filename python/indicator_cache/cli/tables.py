@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -215,11 +215,11 @@ def check_output(text: str) -> Path:
     """
     # Through links, so that the link stays and the file it points to is replaced.
     path = Path(os.path.realpath(text))
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, false for a name that is too long
         raise CommandError(f"cannot write {text}: it is a directory")
     if path.suffix.lower() not in {".csv", ".parquet", ".pq"}:
         raise CommandError(f"cannot write {text}: expected a name that ends in .csv or .parquet")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):  # noqa: PTH112 - likewise
         raise CommandError(f"cannot write {text}: there is no directory {path.parent}")
     return path
 
@@ -235,19 +235,19 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        try:
-            file = temporary.open("xb")
-        except OSError as error:
-            raise CommandError(f"cannot write {path}: {one_line(error)}") from error
-        with file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
             shutil.copymode(path, temporary)
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        # It may not be there; and no failure to remove it is worth hiding the reason.
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise CommandError(f"cannot write {path}: {one_line(error)}") from error
         raise
 
 
