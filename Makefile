@@ -18,10 +18,10 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
-  generate format clean
+  generate format clean golden test-golden test-node test-aarch64
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- setup: three files, each made once and again when what it is made of changes ---
 
@@ -51,10 +51,13 @@ $(VENV)/stamp-native: $(VENV)/stamp-python $(RUST_SOURCES) | $(WASM)
 demo: setup ## the demonstration on real prices; writes demo/out
 	$(BIN)/python demo/main.py
 
-test: fmt-check lint test-rust typecheck test-python ## everything that CI checks
+test: fmt-check lint test-rust typecheck test-python test-golden ## everything that CI checks
 
 generate: setup ## regenerate what comes from the kernels' declarations
 	$(BIN)/python tools/generate.py
+
+golden: setup ## write tests/golden/digests.json anew, where the revisions allow it
+	$(BIN)/python tools/golden.py write
 
 format: $(VENV)/stamp-python ## format Rust and Python
 	cargo fmt --all
@@ -97,3 +100,26 @@ typecheck: setup ## mypy --strict, and the stubs against the running package
 
 test-python: setup ## pytest, with the examples in README.md
 	$(BIN)/python -m pytest
+
+# --- golden digests, beyond the backends that pytest compares: the core as other people compile it, other machines ---
+
+GOLDEN = $(BIN)/python tools/golden.py check --label
+GOLDEN_RUN := run --quiet --package indicator-core --example golden $(LOCKED)
+UNOPTIMISED := $(foreach crate,indicator-core libm,--config profile.dev.package.$(crate).opt-level=0)
+
+test-golden: setup ## golden digests of the core: optimised or not, with and without std, for this very processor
+	$(GOLDEN) 'opt-level 0' -- cargo $(GOLDEN_RUN) $(UNOPTIMISED) --
+	$(GOLDEN) 'opt-level 0, std' -- cargo $(GOLDEN_RUN) $(UNOPTIMISED) --features std --
+	$(GOLDEN) 'opt-level 3' -- cargo $(GOLDEN_RUN) --release --
+	$(GOLDEN) 'opt-level 3, std' -- cargo $(GOLDEN_RUN) --release --features std --
+	$(GOLDEN) 'opt-level 3, std, every instruction of this processor' -- \
+	  cargo $(GOLDEN_RUN) --release --features std --config 'build.rustflags="-Ctarget-cpu=native"' --
+
+test-node: setup ## golden digests of the WebAssembly module in Node's engine
+	@command -v node >/dev/null || { echo 'test-node: node is not installed (Debian, Ubuntu: apt-get install nodejs)' >&2; exit 1; }
+	$(GOLDEN) 'wasm in Node' -- node tools/golden.mjs
+
+test-aarch64: setup ## golden digests and laws on aarch64, emulated elsewhere (Linux; installs what it needs)
+	$(GOLDEN) aarch64 -- bash tools/aarch64.sh $(GOLDEN_RUN) --release --
+	$(GOLDEN) 'aarch64, opt-level 0, std' -- bash tools/aarch64.sh $(GOLDEN_RUN) $(UNOPTIMISED) --features std --
+	bash tools/aarch64.sh test --package indicator-core --lib --test laws $(LOCKED)

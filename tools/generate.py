@@ -118,7 +118,7 @@ def allowed(param: Spec) -> str:
 
 def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
     """Docstring in numpydoc's order: summary, parameters, returns, raises, notes, references."""
-    lines = [f"{spec['title']}: {spec['summary'][0].lower()}{spec['summary'][1:]}", ""]
+    lines = [f"{spec['title']}. {spec['summary']}", ""]
     lines += ["Parameters", "----------", *inputs]
     for param in spec["params"]:
         lines += [param["name"], *wrapped(f"{param['summary']} {allowed(param)}", "    ")]
@@ -132,15 +132,9 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
             where = "Not NaN from the first bar on at the earliest."
         lines += [output["name"], *wrapped(f"{output['summary']} {where}", "    ")]
     together = "An array" if is_single(spec) else "A named tuple of arrays"
-    lines += [
-        "",
-        *wrapped(
-            f"{together} with {shape}; with `i`, of floats."
-            if cached
-            else f"{together} with {shape}.",
-            "",
-        ),
-    ]
+    alone = "a float" if is_single(spec) else "of floats"
+    ending = f"; with `i`, {alone}." if cached else "."
+    lines += ["", *wrapped(f"{together} with {shape}{ending}", "")]
     lines += ["", "Raises", "------"]
     if cached:
         lines += ["UnknownSeriesError", "    When there is no such timeframe or price type."]
@@ -178,7 +172,7 @@ def quoted(text: str, indent: str) -> str:
 def catalog_module(catalog: dict[str, Any]) -> str:
     parts = [
         HEADER,
-        "from ..spec import IndicatorSpec, Output, Parameter\n",
+        "from ..spec import Accuracy, IndicatorSpec, Output, Parameter\n",
         '__all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]\n',
         f'VERSION = "{catalog["version"]}"\n',
         "#: Fingerprint of the declarations: a backend with another one belongs to other files.",
@@ -212,7 +206,8 @@ def catalog_module(catalog: dict[str, Any]) -> str:
         names = ", ".join(p["name"] for p in spec["params"])
         parts += [
             f"            Output({o['name']!r}, {o['summary']!r}, {o['first_valid']!r}, "
-            f"lambda {names}: {o['first_valid']}),".replace("lambda :", "lambda:")
+            f"lambda {names}: {o['first_valid']}, ".replace("lambda :", "lambda:")
+            + f"Accuracy({o['accuracy']['ulps']!r}, {o['accuracy']['of']!r})),"
             for o in spec["outputs"]
         ]
         parts.append("        ),")
@@ -403,6 +398,34 @@ def docs_index(specs: list[Spec]) -> str:
     return f"{note}\n# Indicators\n\n{head}\n" + "\n".join(rows) + "\n"
 
 
+def accuracy_section(spec: Spec) -> list[str]:
+    lines = [
+        "Against exact arithmetic the error is at most so many times `u` = 2^-53, what one rounding "
+        "loses, times a magnitude, or times 2^-1022 where that is larger:",
+        "",
+        "| name | times | magnitude |",
+        "|---|---|---|",
+    ]
+    bounds = [(output["name"], output["accuracy"]) for output in spec["outputs"]]
+    lines += [f"| `{name}` | {bound['ulps']:g} | `{bound['of']}` |" for name, bound in bounds]
+    if any("m(" in bound["of"] for _, bound in bounds):
+        lines += ["", MAGNITUDE_DOC]
+    lines += ["", "[Accuracy](../accuracy.md) tells how that is measured, and what others reach."]
+    return lines
+
+
+MAGNITUDE_DOC = (
+    "Where `m` is `1 + 1 / alpha` times the same average of magnitudes, `alpha` its smoothing factor; "
+    "or times what two bars in a row reached within the last eight bars or, fading by `1 - alpha` a bar, "
+    "before them, if that is larger."
+)
+
+
+def prose(spec: Spec) -> str:
+    path = ROOT / "crates/core/src/kernels" / f"{spec['name']}.md"
+    return path.read_text(encoding="utf-8").strip()
+
+
 def docs_page(spec: Spec) -> str:
     call = ", ".join([*spec["inputs"], *(f"{p['name']}={p['default']!r}" for p in spec["params"])])
     source = ['"close"'] if reads_any_series(spec) else []
@@ -446,7 +469,8 @@ def docs_page(spec: Spec) -> str:
         lines += ["", f"A result depends on the last `{spec['window']}` bars and on no others."]
     else:
         lines += ["", "A result depends on all bars so far, ever less on the older ones."]
-    lines += ["", "## Missing bars", "", spec["gaps"], "", spec["prose"].strip(), ""]
+    lines += ["", *accuracy_section(spec)]
+    lines += ["", "## Missing bars", "", spec["gaps"], "", prose(spec), ""]
     lines += [
         "## References",
         "",

@@ -13,6 +13,9 @@ FloatArray = npt.NDArray[np.float64]
 
 T = TypeVar("T", bound=np.generic)
 
+#: What ``float`` takes without complaint, though it is no number to anybody who is careful.
+NOT_NUMBERS = (bool, np.bool_, str, bytes, bytearray, memoryview, np.complexfloating)
+
 #: Kinds of numpy types that are numbers: signed, unsigned, floating.
 _NUMBERS = "iuf"
 
@@ -35,7 +38,9 @@ def as_column(name: str, values: npt.ArrayLike) -> FloatArray:
         raise SchemaError(name, f"expected one dimension, got {array.ndim} (shape {array.shape})")
     if array.dtype.kind not in _NUMBERS and array.size:
         raise SchemaError(name, f"expected real numbers, got an array of {array.dtype}")
-    return np.ascontiguousarray(np.asarray(array), dtype=np.float64)
+    column = np.ascontiguousarray(np.asarray(array), dtype=np.float64)
+    # A field of a packed record may begin anywhere.
+    return column if column.flags.aligned else column.copy()
 
 
 def same_length(columns: dict[str, FloatArray]) -> int:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import FloatArray, Growing, as_column, same_length
+from ._arrays import NOT_NUMBERS, FloatArray, Growing, as_column, same_length
 from .errors import SchemaError
 
 __all__ = ["FIELDS", "Batch", "Series", "read_next", "read_series"]
@@ -314,7 +314,7 @@ def _number(label: str, bar: int, candle: object, field: str) -> float:
         raise SchemaError(
             field, f"{label}: the {type(candle).__name__} candle at bar {bar} has no such field"
         )
-    if not isinstance(value, (bool, str, bytes, bytearray, np.bool_)):
+    if not isinstance(value, NOT_NUMBERS):
         try:
             return float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):

@@ -45,7 +45,8 @@ class IndicatorCache(CacheMethods):
     bars
         The bars, by timeframe and price type.
     max_bytes
-        Bound for the results kept; the least recently used are dropped first. None for no bound.
+        Bound for the arrays kept; the least recently used are dropped first. None for no bound.
+        The state from which a result goes on, some windows long at most, is not counted.
     backend
         Name of the backend that this cache is pinned to; None follows :func:`use_backend`.
 
@@ -164,7 +165,7 @@ class IndicatorCache(CacheMethods):
         values = spec.normalise(params)
         if source is not None and spec.inputs != ("x",):
             raise ParameterError("source", source, f"left out: {name} has inputs of its own")
-        return self._get(spec, tf, pt, source or "close", values, i, stepwise=stepwise)
+        return self._get(spec, tf, pt, "close" if source is None else source, values, i, stepwise=stepwise)
 
     def ema_stepwise(
         self,
@@ -279,10 +280,12 @@ class IndicatorCache(CacheMethods):
             check_source(source)
         else:
             source = ""
-        series = self._find(tf, pt)
+        self._find(tf, pt)
         bar = None if i is None else bar_index(i)
         key = (spec.position, tf, pt, source, params, stepwise)
-        result = self._store.get(key, lambda: self._compute(key, spec, series)).result
+        # The series is looked up again once the store has noted that a computation begins: bars
+        # appended after that make the store hand out its result, but not keep it.
+        result = self._store.get(key, lambda: self._compute(key, spec, self._find(tf, pt))).result
         return result if bar is None else pick(spec, result, bar)
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from .errors import ParameterError
 
-__all__ = ["IndicatorSpec", "Output", "Parameter"]
+__all__ = ["Accuracy", "IndicatorSpec", "Output", "Parameter"]
 
 
 class Parameter(NamedTuple):
@@ -48,6 +48,18 @@ class Parameter(NamedTuple):
         return number
 
 
+class Accuracy(NamedTuple):
+    """How far a result can be from that of exact arithmetic.
+
+    The error is at most `ulps` times 2**-53 times the magnitude `of`, or times 2**-1022 where that
+    is larger.
+    """
+
+    ulps: float
+    of: str
+    """An expression over inputs, parameters and outputs."""
+
+
 class Output(NamedTuple):
     """An output column of an indicator."""
 
@@ -57,6 +69,8 @@ class Output(NamedTuple):
     """First bar, from 0, that can hold a value: an expression over the parameters."""
     first_valid_of: Callable[..., int]
     """The same as a function of the parameters, in the order of the spec."""
+    accuracy: Accuracy
+    """The largest error against exact arithmetic."""
 
 
 class IndicatorSpec(NamedTuple):

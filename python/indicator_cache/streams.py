@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import as_column, same_length
+from ._arrays import NOT_NUMBERS, as_column, same_length
 from ._compute import Result, results
 from ._generated.catalog import BY_NAME
 from .backends.reference.state import read_header
@@ -240,7 +240,7 @@ def _number(name: str, value: object) -> float:
         return value
     if value is None:
         return np.nan
-    if not isinstance(value, (bool, np.bool_, str, bytes)):
+    if not isinstance(value, NOT_NUMBERS):
         try:
             return float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):

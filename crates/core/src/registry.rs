@@ -6,6 +6,7 @@ use crate::machine;
 use crate::spec::{self, Spec};
 use crate::state::{self, Header, Reader};
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 
 /// Calls a macro with every kernel as `module::Type`: the one line that a new indicator adds.
@@ -113,9 +114,12 @@ pub fn to_json() -> String {
     spec::list(ENTRIES.iter().map(|entry| entry.spec.to_json()))
 }
 
-/// A fingerprint of [`to_json`]: bindings compare it with the one they were generated from, so that
-/// files of two versions never work together unnoticed.
+/// Raised whenever the calls between the compiled bindings and Python change.
+const INTERFACE: u32 = 1;
+
+/// A fingerprint of the declarations and of how to call them: Python files compare it with the one
+/// they were generated from, so that files of two versions never work together unnoticed.
 #[must_use]
 pub fn fingerprint() -> u32 {
-    state::crc32(to_json().as_bytes())
+    state::crc32(format!("{INTERFACE} {}", to_json()).as_bytes())
 }

@@ -48,8 +48,6 @@ pub struct Spec {
     pub transcendental: bool,
     /// Raised whenever a released result changes by a bit.
     pub revision: u32,
-    /// The documentation page's prose, in Markdown.
-    pub prose: &'static str,
 }
 
 /// One parameter.
@@ -95,6 +93,21 @@ pub struct Output {
     pub summary: &'static str,
     /// The first bar, counted from zero, that can hold a value when no bar is missing.
     pub first_valid: Bars,
+    /// The largest error against exact arithmetic.
+    pub accuracy: Accuracy,
+}
+
+/// How far a result can be from that of exact arithmetic on the same inputs and parameters.
+///
+/// The error is at most `ulps` times 2^-53 times the magnitude that `of` names, or times 2^-1022 where
+/// that is larger. 2^-53 is what one correctly rounded operation loses at most. Tests measure it: the
+/// bound has to hold, and it may not be generous.
+#[derive(Debug)]
+pub struct Accuracy {
+    /// The factor.
+    pub ulps: f64,
+    /// The magnitude, as an expression over inputs, parameters and outputs.
+    pub of: &'static str,
 }
 
 /// A number of bars that follows from the parameters.
@@ -173,7 +186,6 @@ impl Spec {
             ("source", self.source),
             ("reference", self.reference),
             ("gaps", self.gaps),
-            ("prose", self.prose),
         ] {
             push_member(&mut json, key, &quoted(text));
         }
@@ -243,6 +255,17 @@ impl Output {
         push_member(&mut json, "name", &quoted(self.name));
         push_member(&mut json, "summary", &quoted(self.summary));
         push_member(&mut json, "first_valid", &quoted(self.first_valid.text));
+        push_member(&mut json, "accuracy", &self.accuracy.to_json());
+        json.push('}');
+        json
+    }
+}
+
+impl Accuracy {
+    fn to_json(&self) -> String {
+        let mut json = String::from("{");
+        push_member(&mut json, "ulps", &format!("{:?}", self.ulps));
+        push_member(&mut json, "of", &quoted(self.of));
         json.push('}');
         json
     }

@@ -7,7 +7,7 @@ use common::{DATA_SETS, Rng, bits, columns_of, parameter_sets, run, run_in_block
 use indicator_core::kernel::Kernel;
 use indicator_core::primitives::NAN;
 use indicator_core::registry::{self, Entry};
-use indicator_core::spec::{Bars, Output, Params, Spec};
+use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
 use indicator_core::state::{Reader, State, Writer};
 use indicator_core::{Error, spec};
 
@@ -366,6 +366,7 @@ mod culprits {
                     of: |_| 0,
                     text: "0",
                 },
+                accuracy: Accuracy { ulps: 1.0, of: "y" },
             }],
             window: Some(Bars {
                 of: |_| 1,
@@ -373,7 +374,6 @@ mod culprits {
             }),
             transcendental: false,
             revision: 1,
-            prose: "",
         }
     }
 

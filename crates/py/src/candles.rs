@@ -3,7 +3,9 @@
 //! Only the plain cases are taken here. Whatever is out of the ordinary, good or bad, is left to
 //! the Python code that defines the meaning and words the errors.
 
+use crate::columns::check_layout;
 use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 
@@ -19,6 +21,10 @@ pub(crate) fn fill_columns(
     columns: Vec<PyBuffer<f64>>,
     new_bar: PyBuffer<u8>,
 ) -> PyResult<bool> {
+    if columns.len() != fields.len() {
+        return Err(PyValueError::new_err("not as many columns as fields"));
+    }
+    columns.iter().try_for_each(check_layout)?;
     let mut cells = vec![Vec::with_capacity(candles.len()); fields.len()];
     let mut starts: Vec<u8> = Vec::with_capacity(candles.len());
     let mut values = vec![f64::NAN; fields.len()];

@@ -24,13 +24,18 @@ pub(crate) fn with_columns<R>(
         *slot = unsafe { core::slice::from_raw_parts(start(buffer), buffer.item_count()) };
     }
     let mut results: [&mut [f64]; MAX_OUTPUTS] = Default::default();
-    for (slot, buffer) in results.iter_mut().zip(outputs) {
+    for (place, (slot, buffer)) in results.iter_mut().zip(outputs).enumerate() {
         check_layout(buffer)?;
         if buffer.readonly() {
             return Err(PyValueError::new_err("an output is read-only"));
         }
-        // SAFETY: as above. Outputs are arrays that the caller has just made, one for each, so
-        // that no other slice refers to their memory.
+        let others = || inputs.iter().chain(&outputs[..place]);
+        if others().any(|other| overlap(buffer, other)) {
+            return Err(PyValueError::new_err(
+                "an output shares memory with another column",
+            ));
+        }
+        // SAFETY: as above, and no other slice refers to its memory.
         *slot = unsafe { core::slice::from_raw_parts_mut(start(buffer), buffer.item_count()) };
     }
     Ok(work(
@@ -39,7 +44,34 @@ pub(crate) fn with_columns<R>(
     ))
 }
 
-fn check_layout(buffer: &PyBuffer<f64>) -> PyResult<()> {
+/// Whether two contiguous buffers have memory in common.
+fn overlap(a: &PyBuffer<f64>, b: &PyBuffer<f64>) -> bool {
+    let span = |buffer: &PyBuffer<f64>| {
+        let start = buffer.buf_ptr() as usize;
+        (start, start + buffer.len_bytes())
+    };
+    let ((a_start, a_end), (b_start, b_end)) = (span(a), span(b));
+    a_start < b_end && b_start < a_end
+}
+
+/// Refuses what cannot be seen as a slice of numbers.
+pub(crate) fn check_layout(buffer: &PyBuffer<f64>) -> PyResult<()> {
+    // PyO3 checks the type, but takes the other byte order for this machine's.
+    let foreign: &[u8] = if cfg!(target_endian = "little") {
+        b">!"
+    } else {
+        b"<"
+    };
+    if buffer
+        .format()
+        .to_bytes()
+        .first()
+        .is_some_and(|order| foreign.contains(order))
+    {
+        return Err(PyValueError::new_err(
+            "a column is in another machine's byte order",
+        ));
+    }
     if buffer.dimensions() == 1 && buffer.is_c_contiguous() {
         Ok(())
     } else {

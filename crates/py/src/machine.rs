@@ -59,8 +59,9 @@ impl PyMachine {
         py: Python<'py>,
         values: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let mut machine = self.lock(py);
-        step(&mut **machine, py, values)
+        // Before the lock: a value may be an object whose conversion runs any Python code.
+        let bar = Bar::read(values)?;
+        bar.through(&mut **self.lock(py), py)
     }
 
     /// What [`Self::update`] would return, without taking the bar.
@@ -69,8 +70,9 @@ impl PyMachine {
         py: Python<'py>,
         values: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyTuple>> {
+        let bar = Bar::read(values)?;
         let mut copy = self.lock(py).boxed_clone();
-        step(copy.as_mut(), py, values)
+        bar.through(copy.as_mut(), py)
     }
 
     /// Takes the next bars, writing into `outputs`. The interpreter is released meanwhile.
@@ -112,36 +114,42 @@ impl PyMachine {
     }
 }
 
-/// One bar through a machine.
-fn step<'py>(
-    machine: &mut dyn Machine,
-    py: Python<'py>,
-    values: &Bound<'py, PyTuple>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let (given, wanted) = (values.len(), machine.spec().inputs.len());
-    if given != wanted {
-        return Err(PyValueError::new_err(format!(
-            "expected {wanted} values, got {given}"
-        )));
-    }
-    let mut bar = [0.0; MAX_INPUTS];
-    for (slot, value) in bar.iter_mut().zip(values) {
-        *slot = value.extract()?;
-    }
-    let mut columns: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
-    for (column, value) in columns.iter_mut().zip(&bar) {
-        *column = core::slice::from_ref(value);
-    }
-    let mut results = [0.0; MAX_OUTPUTS];
-    let count = machine.spec().outputs.len();
-    {
-        let mut cells: [&mut [f64]; MAX_OUTPUTS] = Default::default();
-        for (cell, result) in cells.iter_mut().zip(&mut results) {
-            *cell = core::slice::from_mut(result);
+/// The values of one bar.
+struct Bar {
+    values: [f64; MAX_INPUTS],
+    count: usize,
+}
+
+impl Bar {
+    fn read(values: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let mut bar = Self {
+            values: [0.0; MAX_INPUTS],
+            count: values.len(),
+        };
+        if bar.count > MAX_INPUTS {
+            return Err(PyValueError::new_err("too many values"));
         }
-        machine
-            .run(&columns[..wanted], &mut cells[..count])
-            .map_err(|error| to_python(&error))?;
+        for (slot, value) in bar.values.iter_mut().zip(values) {
+            *slot = value.extract()?;
+        }
+        Ok(bar)
     }
-    PyTuple::new(py, &results[..count])
+
+    /// Takes the bar through a machine.
+    fn through<'py>(
+        &self,
+        machine: &mut dyn Machine,
+        py: Python<'py>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let columns = self.values.each_ref().map(core::slice::from_ref);
+        let mut results = [0.0; MAX_OUTPUTS];
+        let count = machine.spec().outputs.len();
+        machine
+            .run(
+                &columns[..self.count],
+                &mut results.each_mut().map(core::slice::from_mut)[..count],
+            )
+            .map_err(|error| to_python(&error))?;
+        PyTuple::new(py, &results[..count])
+    }
 }

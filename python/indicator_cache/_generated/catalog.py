@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..spec import IndicatorSpec, Output, Parameter
+from ..spec import Accuracy, IndicatorSpec, Output, Parameter
 
 __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0xcf2ac578
+FINGERPRINT = 0xdd447c9c
 
 _CATALOG = (
     IndicatorSpec(
@@ -27,7 +27,7 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 14, 'Length of the seed and reciprocal of the smoothing factor, in bars.'),
         ),
         outputs=(
-            Output('atr', 'The average range, in the unit of the prices.', 'period - 1', lambda period: period - 1),
+            Output('atr', 'The average range, in the unit of the prices.', 'period - 1', lambda period: period - 1, Accuracy(16.0, 'm(true_range)')),
         ),
         window=None,
         transcendental=False,
@@ -49,9 +49,9 @@ _CATALOG = (
             Parameter('std_factor', 'float', 0.0, 1000000.0, 2.0, 'Distance of the bands, in sample standard deviations.'),
         ),
         outputs=(
-            Output('upper', 'Upper band, in the unit of the input.', 'max(period, 2) - 1', lambda period, std_factor: max(period, 2) - 1),
-            Output('middle', 'Mean of the window, in the unit of the input.', 'period - 1', lambda period, std_factor: period - 1),
-            Output('lower', 'Lower band, in the unit of the input.', 'max(period, 2) - 1', lambda period, std_factor: max(period, 2) - 1),
+            Output('upper', 'Upper band, in the unit of the input.', 'max(period, 2) - 1', lambda period, std_factor: max(period, 2) - 1, Accuracy(32.0, 'sma(abs(x)) + std_factor * (std + sma(abs(x)) + 2^-484)')),
+            Output('middle', 'Mean of the window, in the unit of the input.', 'period - 1', lambda period, std_factor: period - 1, Accuracy(32.0, 'sma(abs(x))')),
+            Output('lower', 'Lower band, in the unit of the input.', 'max(period, 2) - 1', lambda period, std_factor: max(period, 2) - 1, Accuracy(32.0, 'sma(abs(x)) + std_factor * (std + sma(abs(x)) + 2^-484)')),
         ),
         window='period',
         transcendental=False,
@@ -72,9 +72,9 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 14, 'Reciprocal of the smoothing factor, in bars.'),
         ),
         outputs=(
-            Output('plus_di', 'Upward movement, in percent of the range.', '0', lambda period: 0),
-            Output('minus_di', 'Downward movement, in percent of the range.', '0', lambda period: 0),
-            Output('adx', 'Strength of the trend, from 0 to 100.', '1', lambda period: 1),
+            Output('plus_di', 'Upward movement, in percent of the range.', '0', lambda period: 0, Accuracy(32.0, 'plus_di * (m(plus_dm) / wilder(plus_dm) + m(true_range) / wilder(true_range))')),
+            Output('minus_di', 'Downward movement, in percent of the range.', '0', lambda period: 0, Accuracy(32.0, 'minus_di * (m(minus_dm) / wilder(minus_dm) + m(true_range) / wilder(true_range))')),
+            Output('adx', 'Strength of the trend, from 0 to 100.', '1', lambda period: 1, Accuracy(16.0, '100 * wilder((m(plus_dm) + m(minus_dm)) / (wilder(plus_dm) + wilder(minus_dm))) + m(dx)')),
         ),
         window=None,
         transcendental=False,
@@ -95,7 +95,7 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 20, 'Span of the mean, in bars.'),
         ),
         outputs=(
-            Output('ema', 'The mean, in the unit of the input.', '0', lambda period: 0),
+            Output('ema', 'The mean, in the unit of the input.', '0', lambda period: 0, Accuracy(32.0, 'm(x)')),
         ),
         window=None,
         transcendental=False,
@@ -118,9 +118,9 @@ _CATALOG = (
             Parameter('signal', 'integer', 1, 1000000, 9, "Span of the signal's average, in bars."),
         ),
         outputs=(
-            Output('macd', 'Fast minus slow average, in the unit of the input.', '0', lambda fast, slow, signal: 0),
-            Output('signal', 'Average of the difference, in the unit of the input.', '0', lambda fast, slow, signal: 0),
-            Output('histogram', 'Difference minus signal, in the unit of the input.', '0', lambda fast, slow, signal: 0),
+            Output('macd', 'Fast minus slow average, in the unit of the input.', '0', lambda fast, slow, signal: 0, Accuracy(32.0, 'm(x, fast) + m(x, slow)')),
+            Output('signal', 'Average of the difference, in the unit of the input.', '0', lambda fast, slow, signal: 0, Accuracy(32.0, 'ema(m(x, fast) + m(x, slow), signal) + m(macd, signal)')),
+            Output('histogram', 'Difference minus signal, in the unit of the input.', '0', lambda fast, slow, signal: 0, Accuracy(16.0, 'm(x, fast) + m(x, slow) + ema(m(x, fast) + m(x, slow), signal) + m(macd, signal)')),
         ),
         window=None,
         transcendental=False,
@@ -141,7 +141,7 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 14, 'Distance of the two prices, in bars.'),
         ),
         outputs=(
-            Output('roc', 'The change, in percent.', 'period', lambda period: period),
+            Output('roc', 'The change, in percent.', 'period', lambda period: period, Accuracy(3.5, 'abs(roc)')),
         ),
         window='period + 1',
         transcendental=False,
@@ -162,7 +162,7 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 14, 'Reciprocal of the smoothing factor, in bars.'),
         ),
         outputs=(
-            Output('rsi', 'The index, from 0 to 100.', '1', lambda period: 1),
+            Output('rsi', 'The index, from 0 to 100.', '1', lambda period: 1, Accuracy(32.0, 'rsi * (m(gain) / gain + m(loss) / loss)')),
         ),
         window=None,
         transcendental=False,
@@ -183,7 +183,7 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 20, 'Length of the window, in bars.'),
         ),
         outputs=(
-            Output('sma', 'The mean, in the unit of the input.', 'period - 1', lambda period: period - 1),
+            Output('sma', 'The mean, in the unit of the input.', 'period - 1', lambda period: period - 1, Accuracy(32.0, 'sma(abs(x))')),
         ),
         window='period',
         transcendental=False,
@@ -203,7 +203,7 @@ _CATALOG = (
         parameters=(
         ),
         outputs=(
-            Output('true_range', 'The range, in the unit of the prices.', '0', lambda: 0),
+            Output('true_range', 'The range, in the unit of the prices.', '0', lambda: 0, Accuracy(1.0, 'true_range')),
         ),
         window='2',
         transcendental=False,

@@ -23,7 +23,7 @@ _TRUE_RANGE = BY_NAME["true_range"]
 
 
 def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
-    """Average true range: wilder's average of the true range.
+    """Average true range. Wilder's average of the true range.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
 
 
 def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> BollingerResult[FloatArray]:
-    """Bollinger bands: moving average with bands at a multiple of the standard deviation on either side.
+    """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> Bo
 
 
 def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> DmiResult[FloatArray]:
-    """Directional movement index: strength of the movement upwards, downwards, and of either direction.
+    """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
 
 
 def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
-    """Exponential moving average: mean of all prices so far, each weighted by a constant factor less than the next.
+    """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
 
 
 def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[FloatArray]:
-    """Moving average convergence/divergence: difference of a fast and a slow exponential moving average, with its own average as signal.
+    """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> M
 
 
 def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
-    """Rate of change: change of the price over some bars, in percent.
+    """Rate of change. Change of the price over some bars, in percent.
 
     Parameters
     ----------
@@ -328,7 +328,7 @@ def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
 
 
 def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
-    """Relative strength index: share of the rises in all recent price changes, from 0 to 100.
+    """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
     Parameters
     ----------
@@ -376,7 +376,7 @@ def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
 
 
 def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
-    """Simple moving average: mean of the last prices.
+    """Simple moving average. Mean of the last prices.
 
     Parameters
     ----------
@@ -419,7 +419,7 @@ def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
 
 
 def true_range(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) -> FloatArray:
-    """True range: range of a bar, extended to the close before it.
+    """True range. Range of a bar, extended to the close before it.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class CacheMethods:
         raise NotImplementedError
 
     def atr(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
-        """Average true range: wilder's average of the true range.
+        """Average true range. Wilder's average of the true range.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class CacheMethods:
             The average range, in the unit of the prices. Not NaN from bar period - 1 on at the
             earliest, counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class CacheMethods:
         return self._get(_ATR, tf, pt, "", (period,), i)
 
     def bollinger(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None) -> Any:
-        """Bollinger bands: moving average with bands at a multiple of the standard deviation on either side.
+        """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class CacheMethods:
         return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i)
 
     def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
-        """Directional movement index: strength of the movement upwards, downwards, and of either direction.
+        """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
         Parameters
         ----------
@@ -201,7 +201,7 @@ class CacheMethods:
         return self._get(_DMI, tf, pt, "", (period,), i)
 
     def ema(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
-        """Exponential moving average: mean of all prices so far, each weighted by a constant factor less than the next.
+        """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class CacheMethods:
         ema
             The mean, in the unit of the input. Not NaN from the first bar on at the earliest.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -251,7 +251,7 @@ class CacheMethods:
         return self._get(_EMA, tf, pt, source, (period,), i)
 
     def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
-        """Moving average convergence/divergence: difference of a fast and a slow exponential moving average, with its own average as signal.
+        """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
         Parameters
         ----------
@@ -314,7 +314,7 @@ class CacheMethods:
         return self._get(_MACD, tf, pt, source, (fast, slow, signal), i)
 
     def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
-        """Rate of change: change of the price over some bars, in percent.
+        """Rate of change. Change of the price over some bars, in percent.
 
         Parameters
         ----------
@@ -333,7 +333,7 @@ class CacheMethods:
         roc
             The change, in percent. Not NaN from bar period on at the earliest, counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -362,7 +362,7 @@ class CacheMethods:
         return self._get(_ROC, tf, pt, source, (period,), i)
 
     def rsi(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
-        """Relative strength index: share of the rises in all recent price changes, from 0 to 100.
+        """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
         Parameters
         ----------
@@ -382,7 +382,7 @@ class CacheMethods:
         rsi
             The index, from 0 to 100. Not NaN from bar 1 on at the earliest, counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -415,7 +415,7 @@ class CacheMethods:
         return self._get(_RSI, tf, pt, source, (period,), i)
 
     def sma(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
-        """Simple moving average: mean of the last prices.
+        """Simple moving average. Mean of the last prices.
 
         Parameters
         ----------
@@ -435,7 +435,7 @@ class CacheMethods:
             The mean, in the unit of the input. Not NaN from bar period - 1 on at the earliest,
             counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -463,7 +463,7 @@ class CacheMethods:
         return self._get(_SMA, tf, pt, source, (period,), i)
 
     def true_range(self, tf: Hashable, pt: Hashable, i: int | None = None) -> Any:
-        """True range: range of a bar, extended to the close before it.
+        """True range. Range of a bar, extended to the close before it.
 
         Parameters
         ----------
@@ -478,7 +478,7 @@ class CacheMethods:
         true_range
             The range, in the unit of the prices. Not NaN from the first bar on at the earliest.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -515,7 +515,7 @@ class ViewMethods:
         raise NotImplementedError
 
     def atr(self, period: int = 14, i: int | None = None) -> Any:
-        """Average true range: wilder's average of the true range.
+        """Average true range. Wilder's average of the true range.
 
         Parameters
         ----------
@@ -532,7 +532,7 @@ class ViewMethods:
             The average range, in the unit of the prices. Not NaN from bar period - 1 on at the
             earliest, counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -563,7 +563,7 @@ class ViewMethods:
         return self._get(_ATR, "", (period,), i)
 
     def bollinger(self, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None) -> Any:
-        """Bollinger bands: moving average with bands at a multiple of the standard deviation on either side.
+        """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
         Parameters
         ----------
@@ -623,7 +623,7 @@ class ViewMethods:
         return self._get(_BOLLINGER, source, (period, std_factor), i)
 
     def dmi(self, period: int = 14, i: int | None = None) -> Any:
-        """Directional movement index: strength of the movement upwards, downwards, and of either direction.
+        """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
         Parameters
         ----------
@@ -682,7 +682,7 @@ class ViewMethods:
         return self._get(_DMI, "", (period,), i)
 
     def ema(self, source: str = "close", period: int = 20, i: int | None = None) -> Any:
-        """Exponential moving average: mean of all prices so far, each weighted by a constant factor less than the next.
+        """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
         Parameters
         ----------
@@ -699,7 +699,7 @@ class ViewMethods:
         ema
             The mean, in the unit of the input. Not NaN from the first bar on at the earliest.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -730,7 +730,7 @@ class ViewMethods:
         return self._get(_EMA, source, (period,), i)
 
     def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
-        """Moving average convergence/divergence: difference of a fast and a slow exponential moving average, with its own average as signal.
+        """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
         Parameters
         ----------
@@ -791,7 +791,7 @@ class ViewMethods:
         return self._get(_MACD, source, (fast, slow, signal), i)
 
     def roc(self, source: str = "close", period: int = 14, i: int | None = None) -> Any:
-        """Rate of change: change of the price over some bars, in percent.
+        """Rate of change. Change of the price over some bars, in percent.
 
         Parameters
         ----------
@@ -808,7 +808,7 @@ class ViewMethods:
         roc
             The change, in percent. Not NaN from bar period on at the earliest, counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -837,7 +837,7 @@ class ViewMethods:
         return self._get(_ROC, source, (period,), i)
 
     def rsi(self, source: str = "close", period: int = 14, i: int | None = None) -> Any:
-        """Relative strength index: share of the rises in all recent price changes, from 0 to 100.
+        """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
         Parameters
         ----------
@@ -855,7 +855,7 @@ class ViewMethods:
         rsi
             The index, from 0 to 100. Not NaN from bar 1 on at the earliest, counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -888,7 +888,7 @@ class ViewMethods:
         return self._get(_RSI, source, (period,), i)
 
     def sma(self, source: str = "close", period: int = 20, i: int | None = None) -> Any:
-        """Simple moving average: mean of the last prices.
+        """Simple moving average. Mean of the last prices.
 
         Parameters
         ----------
@@ -906,7 +906,7 @@ class ViewMethods:
             The mean, in the unit of the input. Not NaN from bar period - 1 on at the earliest,
             counted from 0.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------
@@ -934,7 +934,7 @@ class ViewMethods:
         return self._get(_SMA, source, (period,), i)
 
     def true_range(self, i: int | None = None) -> Any:
-        """True range: range of a bar, extended to the close before it.
+        """True range. Range of a bar, extended to the close before it.
 
         Parameters
         ----------
@@ -947,7 +947,7 @@ class ViewMethods:
         true_range
             The range, in the unit of the prices. Not NaN from the first bar on at the earliest.
 
-        An array with as many values as bars, float64, read-only; with `i`, of floats.
+        An array with as many values as bars, float64, read-only; with `i`, a float.
 
         Raises
         ------

@@ -88,6 +88,12 @@ class _Instance:
         self._block = self._allocate(_WORDS * _WORD.itemsize)
         self._columns = self._columns_size = 0
 
+    def close(self) -> None:
+        """Give everything back to wasmtime."""
+        self.broken = True
+        self._export = self._memory = None
+        self._store.close()
+
     def fingerprint(self) -> int:
         self._operate(_CATALOG)
         return int(self._words()[2])
@@ -295,7 +301,10 @@ class WasmBackend:
             resources.files("indicator_cache").joinpath("_wasm", "indicator.wasm").read_bytes()
         )
         self._instances: list[_Instance] = []
+        self._alive: weakref.WeakSet[_Instance] = weakref.WeakSet()
         self._lock = threading.Lock()
+        # wasmtime's own finalisers fail noisily once the interpreter is being taken apart.
+        weakref.finalize(self, _close, self._alive)
         try:
             self._build()
         except wasmtime.WasmtimeError:
@@ -328,7 +337,9 @@ class WasmBackend:
         self._instances.append(instance)
 
     def _new_instance(self) -> _Instance:
-        return _Instance(self._engine, self._module, self.memory_limit, self.fuel)
+        instance = _Instance(self._engine, self._module, self.memory_limit, self.fuel)
+        self._alive.add(instance)
+        return instance
 
     @contextlib.contextmanager
     def _any(self) -> Iterator[_Instance]:
@@ -435,6 +446,11 @@ class WasmBackend:
             "sha256": hashlib.sha256(self.bytecode).hexdigest(),
             "memory limit": f"{self.memory_limit} bytes",
         }
+
+
+def _close(instances: weakref.WeakSet[_Instance]) -> None:
+    for instance in instances:
+        instance.close()
 
 
 def create() -> WasmBackend:

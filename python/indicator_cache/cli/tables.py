@@ -23,9 +23,9 @@ try:
     import pyarrow.compute as pc
     import pyarrow.csv as pacsv
     import pyarrow.parquet as pq
-except ImportError as error:
+except ImportError as _error:
     raise CommandError(
-        f"reading files needs pyarrow ({error}): pip install 'indicator-cache[cli]'"
+        f"reading files needs pyarrow ({_error}): pip install 'indicator-cache[cli]'"
     ) from None
 
 __all__ = ["Table", "check_output", "column", "read", "whole_file", "with_columns", "write"]

@@ -2,7 +2,7 @@ use super::true_range::TrueRange;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::Wilder;
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the average true range.
@@ -32,11 +32,11 @@ impl Kernel for Atr {
             name: "atr",
             summary: "The average range, in the unit of the prices.",
             first_valid: Bars { of: |params| params.integer(0) as u64 - 1, text: "period - 1" },
+            accuracy: Accuracy { ulps: 16.0, of: "m(true_range)" },
         }],
         window: None,
         transcendental: false,
         revision: 1,
-        prose: include_str!("atr.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

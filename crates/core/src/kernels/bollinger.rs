@@ -2,7 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::sqrt;
 use crate::primitives::window::WindowMoments;
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the Bollinger bands.
@@ -42,22 +42,24 @@ impl Kernel for Bollinger {
                 name: "upper",
                 summary: "Upper band, in the unit of the input.",
                 first_valid: Bars { of: bands_start, text: "max(period, 2) - 1" },
+                accuracy: Accuracy { ulps: 32.0, of: "sma(abs(x)) + std_factor * (std + sma(abs(x)) + 2^-484)" },
             },
             Output {
                 name: "middle",
                 summary: "Mean of the window, in the unit of the input.",
                 first_valid: Bars { of: |params| params.integer(0) as u64 - 1, text: "period - 1" },
+                accuracy: Accuracy { ulps: 32.0, of: "sma(abs(x))" },
             },
             Output {
                 name: "lower",
                 summary: "Lower band, in the unit of the input.",
                 first_valid: Bars { of: bands_start, text: "max(period, 2) - 1" },
+                accuracy: Accuracy { ulps: 32.0, of: "sma(abs(x)) + std_factor * (std + sma(abs(x)) + 2^-484)" },
             },
         ],
         window: Some(Bars { of: |params| params.integer(0) as u64, text: "period" }),
         transcendental: false,
         revision: 1,
-        prose: include_str!("bollinger.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

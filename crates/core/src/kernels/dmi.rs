@@ -3,7 +3,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the directional movement index.
@@ -45,22 +45,24 @@ impl Kernel for Dmi {
                 name: "plus_di",
                 summary: "Upward movement, in percent of the range.",
                 first_valid: Bars { of: |_| 0, text: "0" },
+                accuracy: Accuracy { ulps: 32.0, of: "plus_di * (m(plus_dm) / wilder(plus_dm) + m(true_range) / wilder(true_range))" },
             },
             Output {
                 name: "minus_di",
                 summary: "Downward movement, in percent of the range.",
                 first_valid: Bars { of: |_| 0, text: "0" },
+                accuracy: Accuracy { ulps: 32.0, of: "minus_di * (m(minus_dm) / wilder(minus_dm) + m(true_range) / wilder(true_range))" },
             },
             Output {
                 name: "adx",
                 summary: "Strength of the trend, from 0 to 100.",
                 first_valid: Bars { of: |_| 1, text: "1" },
+                accuracy: Accuracy { ulps: 16.0, of: "100 * wilder((m(plus_dm) + m(minus_dm)) / (wilder(plus_dm) + wilder(minus_dm))) + m(dx)" },
             },
         ],
         window: None,
         transcendental: false,
         revision: 1,
-        prose: include_str!("dmi.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the exponential moving average.
@@ -36,11 +36,11 @@ impl Kernel for Ema {
             name: "ema",
             summary: "The mean, in the unit of the input.",
             first_valid: Bars { of: |_| 0, text: "0" },
+            accuracy: Accuracy { ulps: 32.0, of: "m(x)" },
         }],
         window: None,
         transcendental: false,
         revision: 1,
-        prose: include_str!("ema.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

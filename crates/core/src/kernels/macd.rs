@@ -2,7 +2,7 @@ use super::ema;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the moving average convergence/divergence.
@@ -46,22 +46,24 @@ impl Kernel for Macd {
                 name: "macd",
                 summary: "Fast minus slow average, in the unit of the input.",
                 first_valid: Bars { of: |_| 0, text: "0" },
+                accuracy: Accuracy { ulps: 32.0, of: "m(x, fast) + m(x, slow)" },
             },
             Output {
                 name: "signal",
                 summary: "Average of the difference, in the unit of the input.",
                 first_valid: Bars { of: |_| 0, text: "0" },
+                accuracy: Accuracy { ulps: 32.0, of: "ema(m(x, fast) + m(x, slow), signal) + m(macd, signal)" },
             },
             Output {
                 name: "histogram",
                 summary: "Difference minus signal, in the unit of the input.",
                 first_valid: Bars { of: |_| 0, text: "0" },
+                accuracy: Accuracy { ulps: 16.0, of: "m(x, fast) + m(x, slow) + ema(m(x, fast) + m(x, slow), signal) + m(macd, signal)" },
             },
         ],
         window: None,
         transcendental: false,
         revision: 1,
-        prose: include_str!("macd.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

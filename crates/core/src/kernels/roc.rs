@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the rate of change.
@@ -30,11 +30,11 @@ impl Kernel for Roc {
             name: "roc",
             summary: "The change, in percent.",
             first_valid: Bars { of: |params| params.integer(0) as u64, text: "period" },
+            accuracy: Accuracy { ulps: 3.5, of: "abs(roc)" },
         }],
         window: Some(Bars { of: |params| params.integer(0) as u64 + 1, text: "period + 1" }),
         transcendental: false,
         revision: 1,
-        prose: include_str!("roc.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

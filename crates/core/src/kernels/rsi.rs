@@ -2,7 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the relative strength index.
@@ -47,11 +47,11 @@ impl Kernel for Rsi {
             name: "rsi",
             summary: "The index, from 0 to 100.",
             first_valid: Bars { of: |_| 1, text: "1" },
+            accuracy: Accuracy { ulps: 32.0, of: "rsi * (m(gain) / gain + m(loss) / loss)" },
         }],
         window: None,
         transcendental: false,
         revision: 1,
-        prose: include_str!("rsi.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::window::WindowMean;
-use crate::spec::{Bars, Domain, Output, Param, Params, Spec};
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the simple moving average.
@@ -30,11 +30,11 @@ impl Kernel for Sma {
             name: "sma",
             summary: "The mean, in the unit of the input.",
             first_valid: Bars { of: |params| params.integer(0) as u64 - 1, text: "period - 1" },
+            accuracy: Accuracy { ulps: 32.0, of: "sma(abs(x))" },
         }],
         window: Some(Bars { of: |params| params.integer(0) as u64, text: "period" }),
         transcendental: false,
         revision: 1,
-        prose: include_str!("sma.md"),
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {

@@ -2,7 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::larger_present;
-use crate::spec::{Bars, Output, Params, Spec};
+use crate::spec::{Accuracy, Bars, Output, Params, Spec};
 use crate::state::State;
 
 /// State of the true range. Other kernels have it as a part.
@@ -48,11 +48,11 @@ impl Kernel for TrueRange {
             name: "true_range",
             summary: "The range, in the unit of the prices.",
             first_valid: Bars { of: |_| 0, text: "0" },
+            accuracy: Accuracy { ulps: 1.0, of: "true_range" },
         }],
         window: Some(Bars { of: |_| 2, text: "2" }),
         transcendental: false,
         revision: 1,
-        prose: include_str!("true_range.md"),
     };
 
     fn new(_: &Params<'_>) -> Result<Self, Error> {

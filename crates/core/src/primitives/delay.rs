@@ -4,6 +4,7 @@ use super::NAN;
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// The last values of a column, at least `capacity` of them, NaN before the first.
 ///
@@ -35,11 +36,26 @@ impl Ring {
     #[inline(always)]
     pub(crate) fn delayed(&self, bars: usize, current: &[f64], by: usize, out: &mut [f64]) {
         let old = by.min(current.len());
-        let first = bars.wrapping_sub(by) & (self.0.len() - 1);
-        let straight = old.min(self.0.len() - first);
-        out[..straight].copy_from_slice(&self.0[first..first + straight]);
-        out[straight..old].copy_from_slice(&self.0[..old - straight]);
+        for at in self.spans(bars, by, old) {
+            out[at.clone()].copy_from_slice(self.span(bars, by, at));
+        }
         out[old..current.len()].copy_from_slice(&current[..current.len() - old]);
+    }
+
+    /// Cuts the first `count` values of a run that begins at bar `bars`, delayed by `by` bars, into
+    /// stretches that lie in one piece here; `count` is at most `by`.
+    #[inline(always)]
+    pub(crate) fn spans(&self, bars: usize, by: usize, count: usize) -> [Range<usize>; 2] {
+        let first = bars.wrapping_sub(by) & (self.0.len() - 1);
+        let straight = count.min(self.0.len() - first);
+        [0..straight, straight..count]
+    }
+
+    /// The values of one of the [`Self::spans`].
+    #[inline(always)]
+    pub(crate) fn span(&self, bars: usize, by: usize, at: Range<usize>) -> &[f64] {
+        let first = bars.wrapping_sub(by).wrapping_add(at.start) & (self.0.len() - 1);
+        &self.0[first..first + at.len()]
     }
 
     /// Appends `current`, which begins at bar `bars`.

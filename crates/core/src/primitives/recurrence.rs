@@ -9,18 +9,20 @@
 //!
 //! Done bar by bar, each result waits for the one before: a multiplication and an addition, some
 //! eight cycles, whatever the width of the machine. So bars are taken in blocks of eight. Inside a
-//! block the weighted sum of its own bars is formed by a scan whose shape is fixed (three steps:
-//! over 2, 4, 8 bars), which vectorises; between blocks one multiplication and one addition carry
-//! the past. The rounding errors of the two ways differ, so the blocks are part of the
-//! *specification*: they are counted from the first bar after a start or a gap, never from the
-//! start of an array, and a single live bar computes its own row of the same scan. That is why
-//! the cut of the bars into runs cannot show in the result.
+//! block a weighted sum of its own bars runs from zero, `scan[k] = alpha * x[k] + beta *
+//! scan[k-1]`; the blocks do not wait for one another in this, so several run abreast in the lanes
+//! of vector registers. Then one multiplication and one addition per block carry the past from
+//! block to block, and every result is `scan[k] + beta^(k+1) * past`. The rounding errors differ
+//! from those of the serial way, so the blocks are part of the *specification*: they are counted
+//! from the first bar after a start or a gap, never from the start of an array, and a live bar
+//! takes the same steps on its own. That is why the cut of the bars into runs cannot show in the
+//! result.
 //!
 //! # Why offsets
 //!
 //! Within a block everything is relative to a level `c`, a price close by:
-//! `y = c + (scan of alpha * (x - c) + beta^(k+1) * z)` with `z = y_before - c`. This costs a
-//! subtraction and an addition, and buys two things. A constant series gives exactly that constant
+//! `y = c + (scan[k] + beta^(k+1) * z)` with a scan of `x - c` and `z = y_before - c`. This costs
+//! a subtraction and an addition, and buys two things. A constant series gives exactly that constant
 //! (so the difference of two averages of it is exactly zero), and the error is in proportion to
 //! the spread of the prices, not to their level. `c` is the smaller in magnitude of the block's
 //! first value and the value before it, so that one bad tick never becomes the level. Going from
@@ -41,7 +43,11 @@ use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
 /// Bars per block.
-const LANES: usize = 8;
+const BARS: usize = 8;
+
+/// Blocks that are taken abreast. Enough to fill the widest registers twice, so that one half can
+/// wait for its operands while the other computes; of no influence on the bits.
+const ABREAST: usize = 8;
 
 /// Values of this magnitude (2^1000) or more are taken one by one.
 pub const LIMIT: f64 = f64::from_bits((1000 + 1023) << 52);
@@ -60,7 +66,7 @@ pub enum Gap {
 pub struct Ewm {
     alpha: f64,
     /// `beta^1 ..= beta^8`
-    powers: [f64; LANES],
+    powers: [f64; BARS],
     gap: Gap,
     /// Last result; NaN before the first present bar.
     mean: f64,
@@ -73,20 +79,15 @@ pub struct Ewm {
     block: Block,
 }
 
-/// The block that is being filled. A full one (`count == LANES`) waits for the next bar.
+/// The block that is being filled. A full one (`count == BARS`) waits for the next bar.
 #[derive(Clone)]
 struct Block {
     level: f64,
     /// The mean before the block, minus the level.
     past: f64,
-    count: usize,
-    x: [f64; LANES],
-    /// The scan's rows: weighted sums over at most 1, 2, 4 bars.
-    over1: [f64; LANES],
-    over2: [f64; LANES],
-    over4: [f64; LANES],
-    /// The scan's last result: weighted sum over the block's bars so far.
+    /// Weighted sum of the block's bars so far, relative to the level.
     scan: f64,
+    count: usize,
 }
 
 impl Block {
@@ -95,12 +96,8 @@ impl Block {
         Self {
             level: mean,
             past: 0.0,
-            count: LANES,
-            x: [0.0; LANES],
-            over1: [0.0; LANES],
-            over2: [0.0; LANES],
-            over4: [0.0; LANES],
             scan: 0.0,
+            count: BARS,
         }
     }
 }
@@ -201,92 +198,98 @@ impl Ewm {
     /// Ordinary values while a block is open: fill it, take whole blocks, begin the last.
     #[inline(always)]
     fn run_ordinary(&mut self, x: &[f64], out: &mut [f64]) {
-        let head = (LANES - self.block.count).min(x.len());
-        let whole = (x.len() - head) / LANES * LANES;
+        let head = (BARS - self.block.count).min(x.len());
         for (&x, out) in x[..head].iter().zip(&mut *out) {
             *out = self.one(x);
         }
-        let (x, out) = (&x[head..], &mut out[head..]);
-        self.whole_blocks(&x[..whole], &mut out[..whole]);
-        for (&x, out) in x[whole..].iter().zip(&mut out[whole..]) {
+        let (blocks, tail) = x[head..].as_chunks::<BARS>();
+        let (out_blocks, out_tail) = out[head..].as_chunks_mut::<BARS>();
+        let (groups, rest) = blocks.as_chunks::<ABREAST>();
+        let (out_groups, out_rest) = out_blocks.as_chunks_mut::<ABREAST>();
+        for (group, out) in groups.iter().zip(out_groups) {
+            self.abreast(group, ABREAST, out);
+        }
+        if !rest.is_empty() {
+            // What is missing to a group is filled with anything: it costs less than one by one.
+            let mut group = [[0.0; BARS]; ABREAST];
+            let mut results = group;
+            group[..rest.len()].copy_from_slice(rest);
+            self.abreast(&group, rest.len(), &mut results);
+            out_rest.copy_from_slice(&results[..rest.len()]);
+        }
+        for (&x, out) in tail.iter().zip(out_tail) {
             *out = self.one(x);
         }
     }
 
-    /// One bar of a block: its column of the scan.
+    /// One bar of a block.
     #[inline(always)]
     fn one(&mut self, x: f64) -> f64 {
-        let [b1, b2, _, b4, .., b8] = self.powers;
+        let [beta, .., beta8] = self.powers;
         let block = &mut self.block;
-        if block.count == LANES {
+        if block.count == BARS {
             let level = smaller_in_magnitude(self.last, x);
-            block.past = (block.scan + (block.level - level)) + b8 * block.past;
+            block.past = (block.scan + (block.level - level)) + beta8 * block.past;
             block.level = level;
             block.count = 0;
         }
-        let k = block.count;
         let own = self.alpha * (x - block.level);
-        block.x[k] = x;
-        block.over1[k] = own;
-        block.over2[k] = if k >= 1 {
-            own + b1 * block.over1[k - 1]
-        } else {
+        block.scan = if block.count == 0 {
             own
-        };
-        block.over4[k] = if k >= 2 {
-            block.over2[k] + b2 * block.over2[k - 2]
         } else {
-            block.over2[k]
+            own + beta * block.scan
         };
-        block.scan = if k >= 4 {
-            block.over4[k] + b4 * block.over4[k - 4]
-        } else {
-            block.over4[k]
-        };
-        block.count = k + 1;
+        self.mean = block.level + (block.scan + self.powers[block.count] * block.past);
+        block.count += 1;
         self.last = x;
-        self.mean = block.level + (block.scan + self.powers[k] * block.past);
         self.mean
     }
 
-    /// Whole blocks at once: the same arithmetic as [`Self::one`], eight bars abreast.
+    /// Whole blocks, `count` of them: the same arithmetic as [`Self::one`]. Every loop is over
+    /// blocks, which compilers turn into lanes, except the one that carries the past.
     #[inline(always)]
-    fn whole_blocks(&mut self, x: &[f64], out: &mut [f64]) {
-        let [b1, b2, _, b4, .., b8] = self.powers;
-        let (mut level, mut past, mut scan) = (self.block.level, self.block.past, self.block.scan);
-        let mut last = self.last;
-        let blocks = x.as_chunks::<LANES>().0.iter();
-        for (x, out) in blocks.zip(out.as_chunks_mut::<LANES>().0) {
-            let next = smaller_in_magnitude(last, x[0]);
-            past = (scan + (level - next)) + b8 * past;
-            level = next;
-            let mut over1 = [0.0; LANES];
-            for k in 0..LANES {
-                over1[k] = self.alpha * (x[k] - level);
-            }
-            let mut over2 = over1;
-            for k in 1..LANES {
-                over2[k] = over1[k] + b1 * over1[k - 1];
-            }
-            let mut over4 = over2;
-            for k in 2..LANES {
-                over4[k] = over2[k] + b2 * over2[k - 2];
-            }
-            let mut over8 = over4;
-            for k in 4..LANES {
-                over8[k] = over4[k] + b4 * over4[k - 4];
-            }
-            for k in 0..LANES {
-                out[k] = level + (over8[k] + self.powers[k] * past);
-            }
-            scan = over8[LANES - 1];
-            last = x[LANES - 1];
-            self.mean = out[LANES - 1];
+    fn abreast(
+        &mut self,
+        x: &[[f64; BARS]; ABREAST],
+        count: usize,
+        out: &mut [[f64; BARS]; ABREAST],
+    ) {
+        let [beta, .., beta8] = self.powers;
+        let mut level = [0.0; ABREAST];
+        for b in 0..ABREAST {
+            let before = if b == 0 {
+                self.last
+            } else {
+                x[b - 1][BARS - 1]
+            };
+            level[b] = smaller_in_magnitude(before, x[b][0]);
         }
-        self.block.level = level;
-        self.block.past = past;
-        self.block.scan = scan;
-        self.last = last;
+        let mut running = [0.0; ABREAST];
+        for b in 0..ABREAST {
+            running[b] = self.alpha * (x[b][0] - level[b]);
+        }
+        let mut scan = [running; BARS];
+        for k in 1..BARS {
+            for b in 0..ABREAST {
+                running[b] = self.alpha * (x[b][k] - level[b]) + beta * running[b];
+            }
+            scan[k] = running;
+        }
+        let mut past = [0.0; ABREAST];
+        let block = &mut self.block;
+        for b in 0..count {
+            block.past = (block.scan + (block.level - level[b])) + beta8 * block.past;
+            block.level = level[b];
+            block.scan = running[b];
+            past[b] = block.past;
+        }
+        for k in 0..BARS {
+            for b in 0..ABREAST {
+                out[b][k] = level[b] + (scan[k][b] + self.powers[k] * past[b]);
+            }
+        }
+        self.last = x[count - 1][BARS - 1];
+        self.mean = out[count - 1][BARS - 1];
     }
 }
 
@@ -315,47 +318,29 @@ impl State for Ewm {
             to.float(self.last);
             to.float(block.level);
             to.float(block.past);
-            if block.count == LANES {
-                to.integer(0);
-                to.float(block.scan);
-            } else {
-                to.integer(block.count as u64);
-                for &x in &block.x[..block.count] {
-                    to.float(x);
-                }
-            }
+            to.float(block.scan);
+            to.integer(block.count as u64);
         }
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.reset();
-        let mean = from.float()?;
-        self.mean = mean;
+        self.mean = from.float()?;
         self.weight = from.float()?;
-        if from.flag()? {
-            self.in_block = true;
-            let last = from.float()?;
-            let level = from.float()?;
-            let past = from.float()?;
+        self.in_block = from.flag()?;
+        if self.in_block {
+            self.last = from.float()?;
+            let (level, past, scan) = (from.float()?, from.float()?, from.float()?);
             let count = from.integer()?;
-            if count >= LANES as u64 {
+            if !(1..=BARS as u64).contains(&count) {
                 return Err(Error::State("a block is longer than blocks are"));
             }
             self.block = Block {
                 level,
                 past,
-                ..Block::after(level)
+                scan,
+                count: usize::try_from(count).unwrap_or(BARS),
             };
-            if count == 0 {
-                self.block.scan = from.float()?;
-            } else {
-                self.block.count = 0;
-                for _ in 0..count {
-                    self.one(from.float()?);
-                }
-            }
-            self.mean = mean;
-            self.last = last;
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ use super::delay::Ring;
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// How the pieces of a window are formed; `P` numbers describe a piece.
 trait Fold<const P: usize> {
@@ -79,10 +80,13 @@ struct Tree<F, const P: usize> {
     fold: core::marker::PhantomData<F>,
 }
 
-/// A piece of `2^level` bars with its place in the window: `newer` bars lie between it and now.
+/// Pieces of `2^level` bars at some successive bars, with their place in the windows there.
 struct Piece<'a, const P: usize> {
     level: usize,
+    /// Bars between the piece and the end of the window.
     newer: usize,
+    /// The bars whose windows these are pieces of, counted from the first of the run.
+    at: Range<usize>,
     columns: [&'a [f64]; P],
 }
 
@@ -103,12 +107,12 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         })
     }
 
-    /// Takes the next `N` values at most; hands out the pieces of each window, newest first.
+    /// Takes the next `N` values at most; hands out the pieces of their windows, newest first.
     #[inline(always)]
     fn run<const N: usize>(&mut self, x: &[f64], mut piece: impl FnMut(Piece<'_, P>)) {
         let n = x.len();
-        let mut current = [[0.0; N]; P];
-        let mut earlier = [[0.0; N]; P];
+        let (mut current, mut joined) = ([[0.0; N]; P], [[0.0; N]; P]);
+        let (mut current, mut joined) = (&mut current, &mut joined);
         for j in 0..n {
             let leaf = F::leaf(x[j]);
             for p in 0..P {
@@ -120,28 +124,50 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             let len = 1 << level;
             if self.period & len != 0 {
                 let newer = self.period & (len - 1);
-                for p in 0..P {
-                    rings[p].delayed(self.bars, &current[p][..n], newer, &mut earlier[p][..n]);
+                let from_rings = newer.min(n);
+                for at in rings[0].spans(self.bars, newer, from_rings) {
+                    let columns =
+                        core::array::from_fn(|p| rings[p].span(self.bars, newer, at.clone()));
+                    piece(Piece {
+                        level,
+                        newer,
+                        at,
+                        columns,
+                    });
                 }
+                let columns = core::array::from_fn(|p| &current[p][..n - from_rings]);
                 piece(Piece {
                     level,
                     newer,
-                    columns: core::array::from_fn(|p| &earlier[p][..n]),
+                    at: from_rings..n,
+                    columns,
                 });
             }
-            for p in 0..P {
-                rings[p].delayed(self.bars, &current[p][..n], len, &mut earlier[p][..n]);
-                rings[p].push(self.bars, &current[p][..n]);
-            }
             if level < top {
-                for j in 0..n {
-                    let older = core::array::from_fn(|p| earlier[p][j]);
-                    let joined = F::join(older, core::array::from_fn(|p| current[p][j]));
+                let from_rings = len.min(n);
+                for at in rings[0].spans(self.bars, len, from_rings) {
+                    let older: [&[f64]; P] =
+                        core::array::from_fn(|p| rings[p].span(self.bars, len, at.clone()));
+                    for j in 0..at.len() {
+                        let newer = core::array::from_fn(|p| current[p][at.start + j]);
+                        let pair = F::join(core::array::from_fn(|p| older[p][j]), newer);
+                        for p in 0..P {
+                            joined[p][at.start + j] = pair[p];
+                        }
+                    }
+                }
+                for j in len..n {
+                    let older = core::array::from_fn(|p| current[p][j - len]);
+                    let pair = F::join(older, core::array::from_fn(|p| current[p][j]));
                     for p in 0..P {
-                        current[p][j] = joined[p];
+                        joined[p][j] = pair[p];
                     }
                 }
             }
+            for p in 0..P {
+                rings[p].push(self.bars, &current[p][..n]);
+            }
+            core::mem::swap(&mut current, &mut joined);
         }
         self.inputs.push(self.bars, x);
         self.bars = self.bars.wrapping_add(n);
@@ -224,9 +250,11 @@ impl WindowMean {
             |Piece {
                  level,
                  newer,
+                 at,
                  columns: [sum],
              }| {
                 let scale = reciprocal(level);
+                let mean = &mut mean[at];
                 if newer == 0 {
                     for (mean, &sum) in mean.iter_mut().zip(sum) {
                         *mean = sum * scale;
@@ -277,9 +305,11 @@ impl WindowMoments {
             |Piece {
                  level,
                  newer,
+                 at,
                  columns: [sum, scaled],
              }| {
                 let scale = reciprocal(level);
+                let (mean, squares) = (&mut mean[at.clone()], &mut squares[at]);
                 let rows = mean
                     .iter_mut()
                     .zip(squares.iter_mut())

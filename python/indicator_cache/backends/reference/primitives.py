@@ -23,7 +23,7 @@ Column: TypeAlias = npt.NDArray[np.float64]
 LIMIT = 2.0**1000
 
 #: Bars of a block of the recurrence.
-LANES = 8
+BARS = 8
 
 #: In a saved state, in place of the count of a seed that is refused.
 _REFUSED = 2**64 - 1
@@ -45,9 +45,9 @@ class Ewm:
     weight of the past decays all the same.
 
     Bars are taken in blocks of eight, counted from the first bar after a start or a gap. Within a
-    block, prices are relative to a level `c` near them, and with ``z`` the mean before the block
-    relative to it, ``y[k] = c + (scan[k] + beta**(k+1) * z)``, where `scan` is the weighted sum
-    of the block's own bars, formed in three steps over 2, 4 and 8 bars.
+    block, prices are relative to a level ``c`` near them, and a weighted sum of the block's own
+    bars, the `scan`, runs from zero. With ``z`` the mean before the block, relative to the level,
+    ``y[k] = c + (scan[k] + beta**(k+1) * z)``.
     """
 
     def __init__(self, alpha: float, *, hold: bool = False) -> None:
@@ -62,10 +62,10 @@ class Ewm:
         self.weight = 1.0  # of the past, at the next bar outside a block
         self.in_block = False
         self.last = math.nan  # the last present value
-        # The last block: its level, the past before it, its bars and their scan. A block that is
-        # full has no bars any more, only its scan, which is waiting for the next block's level.
+        # The last block: its level, the past before it, the scan so far and its number of bars.
+        # A full one waits for the next block's level.
         self.level = self.past = self.scan = 0.0
-        self.bars: Column = np.empty(0)
+        self.count = BARS
 
     def run(self, x: Column) -> Column:
         out = np.empty_like(x)
@@ -109,15 +109,14 @@ class Ewm:
         self.in_block = abs(mean) < LIMIT and abs(last) < LIMIT and self.powers[0] != 0.0
         self.level = mean if self.in_block else 0.0
         self.past = self.scan = 0.0
-        self.bars = np.empty(0)
+        self.count = BARS
 
     def _blocks(self, x: Column) -> Column:
         """Bars of ordinary value: all blocks at once, one row each."""
-        begun = len(self.bars)
-        bars = np.concatenate([self.bars, x])
-        rows = -(-len(bars) // LANES)
-        grid = np.zeros((rows, LANES))
-        grid.flat[: len(bars)] = bars
+        begun = self.count % BARS
+        rows = -(-(begun + len(x)) // BARS)
+        grid = np.zeros((rows, BARS))
+        grid.flat[begun : begun + len(x)] = x
 
         # The level: the smaller in magnitude of the block's first value and the one before it.
         first, before = grid[:, 0], np.append(self.last, grid[:-1, -1])
@@ -125,28 +124,28 @@ class Ewm:
         if begun:
             level[0] = self.level
 
-        b1, b2, _, b4, *_, b8 = self.powers
+        beta, beta8 = float(self.powers[0]), float(self.powers[-1])
         scan = self.alpha * (grid - level[:, None])
-        for step, factor in (1, b1), (2, b2), (4, b4):
-            shifted = scan.copy()
-            shifted[:, step:] += factor * scan[:, :-step]
-            scan = shifted
+        if begun:
+            scan[0, begun - 1] = self.scan
+        for k in range(1, BARS):
+            fresh = slice(1 if k < begun else 0, None)
+            scan[fresh, k] += beta * scan[fresh, k - 1]
 
         # From block to block: one multiplication and one addition carry the past.
         past = self.past
         if not begun:
-            past = float((self.scan + (self.level - level[0])) + b8 * past)
+            past = float((self.scan + (self.level - level[0])) + beta8 * past)
         pasts = [past]
         for gain in (scan[:-1, -1] + (level[:-1] - level[1:])).tolist():
-            past = gain + float(b8) * past
+            past = gain + beta8 * past
             pasts.append(past)
 
         result = level[:, None] + (scan + self.powers * np.array(pasts)[:, None])
-        self.level, self.past, self.scan = float(level[-1]), past, float(scan[-1, -1])
-        self.bars = bars[len(bars) // LANES * LANES :]
-        self.last = float(x[-1])
-        out: Column = result.ravel()[begun : len(bars)]
-        self.mean = float(out[-1])
+        out: Column = result.ravel()[begun : begun + len(x)]
+        self.count = (begun + len(x) - 1) % BARS + 1
+        self.level, self.past, self.scan = float(level[-1]), past, float(scan[-1, self.count - 1])
+        self.last, self.mean = float(x[-1]), float(out[-1])
         return out
 
     def save(self, to: Writer) -> None:
@@ -154,24 +153,17 @@ class Ewm:
         to.float(self.weight)
         to.flag(self.in_block)
         if self.in_block:
-            to.floats(np.array([self.last, self.level, self.past]))
-            to.integer(len(self.bars))
-            to.floats(self.bars if len(self.bars) else np.array([self.scan]))
+            to.floats(np.array([self.last, self.level, self.past, self.scan]))
+            to.integer(self.count)
 
     def load(self, source: Reader) -> None:
-        mean, self.weight = source.float(), source.float()
+        self.mean, self.weight = source.float(), source.float()
         self.in_block = source.flag()
         if self.in_block:
-            last, self.level, self.past = source.floats(3).tolist()
-            begun = source.integer()
-            if begun >= LANES:
+            self.last, self.level, self.past, self.scan = source.floats(4).tolist()
+            self.count = source.integer()
+            if not 1 <= self.count <= BARS:
                 raise StateError("a block is longer than blocks are")
-            if begun:
-                self.bars = source.floats(begun)
-            else:
-                self.scan = source.float()
-            self.last = last
-        self.mean = mean
 
 
 class Wilder:

@@ -1,0 +1,391 @@
+"""What the indicators should be, without any rounding that matters, one function for each.
+
+Numbers are whole multiples of 2**-SCALE, kept as Python's integers. All floats down to the smallest
+denormal are such multiples, so sums, differences, products with integers and window sums are exact.
+Only a division is rounded, down to a multiple of 2**-SCALE: at most 2**-126 of the smallest float.
+An exponentially weighted mean divides once per bar and forgets as it goes, so over a million bars
+of memory its error stays below 2**-100 of the smallest float. Smoothing factors are taken as the
+rational numbers that the definitions say, 2 / (period + 1) and 1 / period, so what a kernel
+loses by rounding them is part of its measured error.
+
+Each oracle takes columns of such numbers, None where a bar is missing, and the parameters as the
+package's functions do. For each output it returns the values, None where there is none, and the
+magnitudes that the declared accuracy speaks of, None where nothing is promised. The definitions
+are written out here once more, for exactness; nothing of the package is used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+from .bars import Array
+
+SCALE = 1200
+ONE = 1 << SCALE
+
+#: The smallest normal float: below, errors are no longer in proportion.
+SMALLEST = ONE >> 1022
+
+#: Its square root, and what errors of squares below the smallest float do to a root.
+SMALLEST_ROOT = ONE >> 484
+
+#: Bars for which a kernel keeps to one level.
+BLOCK = 8
+
+#: Beyond this the next operations may overflow, and nothing is promised.
+HUGE = ONE << 1000
+
+Number: TypeAlias = int | None
+Column: TypeAlias = list[Number]
+
+
+class Exact(NamedTuple):
+    """An output."""
+
+    values: Column
+    magnitudes: Column
+
+
+Oracle: TypeAlias = Callable[..., list[Exact]]
+
+
+# --- between floats and exact numbers ---
+
+
+def number(x: float) -> int:
+    """A float without any loss."""
+    numerator, denominator = x.as_integer_ratio()
+    return numerator * (ONE // denominator)
+
+
+def column(x: Array) -> Column:
+    """A column of floats, in which NaN means missing."""
+    return [None if math.isnan(value) else number(value) for value in x.tolist()]
+
+
+def ulps(result: float, value: int, magnitude: int) -> float:
+    """The error of a result as a multiple of 2**-53 times the magnitude."""
+    error: int = abs(number(result) - value) << 53
+    return error / max(magnitude, SMALLEST)
+
+
+def errors(results: Array, exact: Exact) -> Iterable[float]:
+    """The errors of the results of which one is promised; infinite where only one is a number."""
+    for result, value, magnitude in zip(
+        results.tolist(), exact.values, exact.magnitudes, strict=True
+    ):
+        if value is None:
+            if not math.isnan(result):
+                yield math.inf
+        elif magnitude is not None:
+            yield ulps(result, value, magnitude) if math.isfinite(result) else math.inf
+
+
+# --- what the definitions are made of ---
+
+
+def ewm(x: Column, alpha: Fraction) -> Column:
+    """``y = (w * y + alpha * x) / (w + alpha)``, ``w = (1 - alpha) ** (1 + missing bars)``."""
+    mine, all_of = alpha.as_integer_ratio()
+    rest = all_of - mine
+    y: Number = None
+    out: Column = []
+    past, scale = rest, 1
+    for value in x:
+        if value is None:
+            if y is not None:
+                past, scale = past * rest, scale * all_of
+        else:
+            y = value if y is None else (past * y + mine * scale * value) // (past + mine * scale)
+            past, scale = rest, 1
+        out.append(y)
+    return out
+
+
+def magnitude_of_ewm(x: Column, alpha: Fraction) -> Column:
+    """The same mean of magnitudes, or the level that a kernel may have worked at, if larger.
+
+    A kernel may do its arithmetic relative to a value near by, as long as one outlier alone cannot
+    become that value: the smaller of two neighbours, up to eight bars ago. What it lost there fades
+    like all the past. The errors of each bar add up for as long as it is remembered, in the worst
+    case; hence the factor.
+    """
+    sizes = sizes_of(x)
+    levels: Column = []
+    before = 0
+    for size in sizes:
+        levels.append(None if size is None else min(size, before))
+        before = before if size is None else size
+    return larger(ewm(sizes, alpha), faded(levels, alpha), alpha)
+
+
+def faded(levels: Column, alpha: Fraction) -> list[int]:
+    """The highest level of the last eight, or, faded by ``1 - alpha`` a bar, from before."""
+    mine, all_of = alpha.as_integer_ratio()
+    recent: deque[int] = deque([0] * BLOCK)
+    out = []
+    reached = 0
+    for level in levels:
+        if level is not None:
+            reached = max(reached * (all_of - mine) // all_of, recent.popleft())
+            recent.append(level)
+        out.append(max(reached, *recent))
+    return out
+
+
+def larger(means: Column, levels: list[int], alpha: Fraction) -> Column:
+    """The larger of both, times ``1 + 1 / alpha``."""
+    mine, all_of = alpha.as_integer_ratio()
+    return [
+        None if mean is None else max(mean, level, SMALLEST) * (mine + all_of) // mine
+        for mean, level in zip(means, levels, strict=True)
+    ]
+
+
+def span(period: int) -> Fraction:
+    return Fraction(2, period + 1)
+
+
+def windows(x: Column, period: int, power: int = 1) -> Column:
+    """The sum of a power over the last bars; None unless all are present."""
+    out: Column = []
+    total = present = 0
+    for t, value in enumerate(x):
+        if value is not None:
+            total += value**power
+            present += 1
+        if t >= period and (gone := x[t - period]) is not None:
+            total -= gone**power
+            present -= 1
+        out.append(total if present == period else None)
+    return out
+
+
+def mean_and_std(x: Column, period: int) -> tuple[Column, Column]:
+    """Mean and sample deviation of the last bars."""
+    sums, squares = windows(x, period), windows(x, period, 2)
+    mean = [None if s is None else s // period for s in sums]
+    if period == 1:
+        return mean, [None] * len(x)
+    degrees = period * (period - 1)
+    std: Column = [
+        None if s is None or q is None else math.isqrt((period * q - s * s) // degrees)
+        for s, q in zip(sums, squares, strict=True)
+    ]
+    return mean, std
+
+
+def sizes_of(x: Column) -> Column:
+    return [None if value is None else abs(value) for value in x]
+
+
+def delayed(x: Column, by: int) -> Column:
+    return ([None] * by + x)[: len(x)]
+
+
+def minus(a: Column, b: Column) -> Column:
+    return [None if p is None or q is None else p - q for p, q in zip(a, b, strict=True)]
+
+
+def plus(a: Column, b: Column) -> Column:
+    return [None if p is None or q is None else p + q for p, q in zip(a, b, strict=True)]
+
+
+def share(part: int, whole: int) -> int:
+    """In percent."""
+    return 100 * part * ONE // whole
+
+
+def times_conditions(value: int, *averages: tuple[Number, Number]) -> Number:
+    """The value times the sum of how much each average's error may exceed its size.
+
+    None where one is a denormal: its relative error can be anything.
+    """
+    total = 0
+    for size, average in averages:
+        if size is None or average is None or average < SMALLEST:
+            return None
+        total += size * ONE // average
+    return value * total // ONE
+
+
+# --- the oracles ---
+
+
+def sma(x: Column, period: int) -> list[Exact]:
+    return [Exact(mean_and_std(x, period)[0], mean_and_std(sizes_of(x), period)[0])]
+
+
+def ema(x: Column, period: int) -> list[Exact]:
+    return [Exact(ewm(x, span(period)), magnitude_of_ewm(x, span(period)))]
+
+
+def macd(x: Column, fast: int, slow: int, signal: int) -> list[Exact]:
+    value = minus(ewm(x, span(fast)), ewm(x, span(slow)))
+    average = ewm(value, span(signal))
+    size = plus(magnitude_of_ewm(x, span(fast)), magnitude_of_ewm(x, span(slow)))
+    size_of_average = plus(ewm(size, span(signal)), magnitude_of_ewm(value, span(signal)))
+    return [
+        Exact(value, size),
+        Exact(average, size_of_average),
+        Exact(minus(value, average), plus(size, size_of_average)),
+    ]
+
+
+def roc(x: Column, period: int) -> list[Exact]:
+    values: Column = []
+    sizes: Column = []
+    for now, before in zip(x, delayed(x, period), strict=True):
+        if now is None or before is None:
+            value, size = None, None
+        elif before == 0:
+            # IEEE division: 0 / 0 is NaN. Anything else by 0 is infinite.
+            value, size = (None, None) if now == 0 else (0, None)
+        else:
+            value = 100 * (now - before) * ONE // before
+            size = abs(value) if abs(value) < HUGE else None
+        values.append(value)
+        sizes.append(size)
+    return [Exact(values, sizes)]
+
+
+def rsi(x: Column, period: int) -> list[Exact]:
+    change = minus(x, delayed(x, 1))
+    alpha = Fraction(1, period)
+    gains: Column = [None if d is None else max(d, 0) for d in change]
+    losses: Column = [None if d is None else max(-d, 0) for d in change]
+    values: Column = []
+    sizes: Column = []
+    for gain, loss, gain_size, loss_size in zip(
+        ewm(gains, alpha),
+        ewm(losses, alpha),
+        magnitude_of_ewm(gains, alpha),
+        magnitude_of_ewm(losses, alpha),
+        strict=True,
+    ):
+        value: Number = None
+        size: Number = None
+        if gain is not None and loss is not None and gain + loss > 0:
+            value = share(gain, gain + loss)
+            size = times_conditions(value, (gain_size, gain), (loss_size, loss))
+            if gain + loss >= SMALLEST and 0 in {gain, loss}:
+                size = value
+        values.append(value)
+        sizes.append(size)
+    return [Exact(values, sizes)]
+
+
+def true_range(high: Column, low: Column, close: Column) -> list[Exact]:
+    values: Column = []
+    for h, l, before in zip(high, low, delayed(close, 1), strict=True):  # noqa: E741
+        three = []
+        if h is not None and l is not None:
+            three.append(h - l)
+        if h is not None and before is not None:
+            three.append(abs(h - before))
+        if l is not None and before is not None:
+            three.append(abs(l - before))
+        values.append(max(three, default=None))
+    return [Exact(values, sizes_of(values))]
+
+
+def atr(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
+    ranges = true_range(high, low, close)[0].values
+    first = next((t for t, value in enumerate(ranges) if value is not None), len(ranges))
+    seed = [value for value in ranges[first : first + period] if value is not None]
+    if len(seed) < period:
+        nothing: Column = [None] * len(ranges)
+        return [Exact(nothing, nothing)]
+    y = sum(seed) // period
+    values: Column = [None] * (first + period - 1) + [y]
+    levels: Column = [None] * (first + period - 1) + [y]
+    before = seed[-1]
+    for value in ranges[first + period :]:
+        if value is not None:
+            y = (y * (period - 1) + value) // period
+        values.append(y)
+        levels.append(None if value is None else min(value, before))
+        before = before if value is None else value
+    alpha = Fraction(1, period)
+    return [Exact(values, larger(values, faded(levels, alpha), alpha))]
+
+
+def dmi(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
+    alpha = Fraction(1, period)
+    up, down = minus(high, delayed(high, 1)), minus(delayed(low, 1), low)
+    plus_moves: Column = []
+    minus_moves: Column = []
+    for u, d in zip(up, down, strict=True):
+        if u is None or d is None:
+            u = d = 0  # noqa: PLW2901 - comparisons with a missing bar are false
+        plus_moves.append(u if u > d and u > 0 else 0)
+        minus_moves.append(d if d > u and d > 0 else 0)
+    ranges = true_range(high, low, close)[0].values
+    averages = [ewm(x, alpha) for x in (plus_moves, minus_moves, ranges)]
+    sizes = [magnitude_of_ewm(x, alpha) for x in (plus_moves, minus_moves, ranges)]
+    indices = []
+    for move, move_size in zip(averages[:2], sizes[:2], strict=True):
+        index: Column = []
+        index_size: Column = []
+        for part, part_size, whole, whole_size in zip(
+            move, move_size, averages[2], sizes[2], strict=True
+        ):
+            if part is None or not whole:
+                index.append(None)
+                index_size.append(None)
+                continue
+            value = share(part, whole)
+            index.append(value)
+            if part or whole < SMALLEST:
+                conditions = (part_size, part), (whole_size, whole)
+                index_size.append(times_conditions(value, *conditions))
+            else:
+                index_size.append(0)
+        indices.append(Exact(index, index_size))
+    dx: Column = []
+    dx_size: Column = []
+    known = True
+    for p, m, p_size, m_size, whole in zip(*averages[:2], *sizes[:2], averages[2], strict=True):
+        if p is None or m is None or not whole or p + m == 0:
+            dx.append(None)
+            dx_size.append(None)
+        else:
+            # From where the sum is a denormal, whether it is zero to a kernel cannot be known.
+            known &= p + m >= SMALLEST
+            dx.append(share(abs(p - m), p + m))
+            dx_size.append(share((p_size or 0) + (m_size or 0), p + m) if known else 0)
+    adx = ewm(dx, alpha)
+    adx_size = plus(ewm(dx_size, alpha), magnitude_of_ewm(dx, alpha))
+    return [*indices, Exact(adx, adx_size if known else [None] * len(dx))]
+
+
+def bollinger(x: Column, period: int, std_factor: float) -> list[Exact]:
+    middle, std = mean_and_std(x, period)
+    size, _ = mean_and_std(sizes_of(x), period)
+    factor = number(std_factor)
+    upper: Column = []
+    lower: Column = []
+    band_size: Column = []
+    for mean, deviation, scale in zip(middle, std, size, strict=True):
+        if mean is None or deviation is None or scale is None:
+            upper.append(None)
+            lower.append(None)
+            band_size.append(None)
+        else:
+            width = factor * deviation // ONE
+            upper.append(mean + width)
+            lower.append(mean - width)
+            errors_of_std = deviation + scale + SMALLEST_ROOT
+            band_size.append(scale + factor * errors_of_std // ONE)
+    return [Exact(upper, band_size), Exact(middle, size), Exact(lower, band_size)]
+
+
+#: Every oracle by the indicator's name.
+ORACLES: dict[str, Oracle] = {
+    oracle.__name__: oracle
+    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger)
+}

@@ -1,0 +1,144 @@
+"""What the indicators should be, in pandas and plain loops, one function for each.
+
+Written from the definitions alone, for clarity, not for speed. Each takes its columns and
+parameters as the package's functions do, and returns arrays as a tuple, in the order of outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from .bars import Array
+
+Column: TypeAlias = "pd.Series[float]"
+
+
+def ewm_loop(x: Array, alpha: float) -> Array:
+    """The exponentially weighted mean by its definition, gaps included."""
+    y, weight = math.nan, 1.0
+    out = np.empty(len(x))
+    for t, value in enumerate(x.tolist()):
+        weight *= 1.0 - alpha
+        if not math.isnan(value):
+            y = value if math.isnan(y) else (weight * y + alpha * value) / (weight + alpha)
+        if math.isnan(y) or not math.isnan(value):
+            weight = 1.0
+        out[t] = y
+    return out
+
+
+def ewm(x: Column, alpha: float) -> Column:
+    if alpha == 0.5:
+        # After a gap, pandas weighs this one alpha as if times were irregular. Not copied.
+        return pd.Series(ewm_loop(np.asarray(x, np.float64), alpha))
+    return x.ewm(alpha=alpha, adjust=False, ignore_na=False).mean()
+
+
+def ema(x: Column, period: int) -> tuple[Column, ...]:
+    return (ewm(x, 2 / (period + 1)),)
+
+
+def sma(x: Column, period: int) -> tuple[Column, ...]:
+    return (x.rolling(period).mean(),)
+
+
+def rsi(x: Column, period: int) -> tuple[Column, ...]:
+    d = x.diff()
+    gain = ewm(d.clip(lower=0), 1 / period)
+    loss = ewm((-d).clip(lower=0), 1 / period)
+    return (100 - 100 / (1 + gain / loss),)
+
+
+def macd(x: Column, fast: int, slow: int, signal: int) -> tuple[Column, ...]:
+    macd = ema(x, fast)[0] - ema(x, slow)[0]
+    average = ema(macd, signal)[0]
+    return macd, average, macd - average
+
+
+def roc(x: Column, period: int) -> tuple[Column, ...]:
+    before = x.shift(period)
+    return ((x - before) / before * 100,)
+
+
+def true_range(h: Column, l: Column, c: Column) -> tuple[Column, ...]:  # noqa: E741
+    before = c.shift(1)
+    three = pd.concat([h - l, (h - before).abs(), (l - before).abs()], axis=1)
+    return (three.max(axis=1, skipna=True),)
+
+
+def atr(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # noqa: E741
+    ranges = true_range(h, l, c)[0].to_numpy()
+    out = np.full(len(ranges), np.nan)
+    present = np.flatnonzero(~np.isnan(ranges))
+    if len(present):
+        first = present[0]
+        seed = ranges[first : first + period]
+        if len(seed) == period and np.isfinite(seed).all():
+            y = out[first + period - 1] = seed.mean()
+            for t in range(first + period, len(ranges)):
+                if not np.isnan(ranges[t]):
+                    y = (y * (period - 1) + ranges[t]) / period
+                out[t] = y
+    return (pd.Series(out),)
+
+
+def dmi(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # noqa: E741
+    up, down = h.diff(), -l.diff()
+    plus_dm = up.where((up > down) & (up > 0), 0.0)
+    minus_dm = down.where((down > up) & (down > 0), 0.0)
+    average = ewm(true_range(h, l, c)[0], 1 / period)
+    plus = 100 * ewm(plus_dm, 1 / period) / average
+    minus = 100 * ewm(minus_dm, 1 / period) / average
+    dx = 100 * (plus - minus).abs() / (plus + minus)
+    return plus, minus, ewm(dx, 1 / period)
+
+
+def bollinger(x: Column, period: int, std_factor: float) -> tuple[Column, ...]:
+    middle = sma(x, period)[0]
+    width = std_factor * x.rolling(period).std(ddof=1)
+    return middle + width, middle, middle - width
+
+
+#: Every oracle by the indicator's name.
+ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
+    oracle.__name__: oracle
+    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger)
+}
+
+
+def rolling_two_pass(x: Array, period: int) -> tuple[Array, Array]:
+    """Mean and sample deviation of each window on its own, in extended precision.
+
+    For data on which the running sums of pandas are not good to nine digits.
+    """
+    mean, std = np.full(len(x), np.nan), np.full(len(x), np.nan)
+    for t in range(period - 1, len(x)):
+        window = x[t - period + 1 : t + 1].astype(np.longdouble)
+        average = window.sum() / period
+        mean[t] = average
+        if period > 1:
+            std[t] = np.sqrt(((window - average) ** 2).sum() / (period - 1))
+    return mean, std
+
+
+def stepwise(
+    oracle: Callable[..., tuple[Column, ...]],
+    columns: list[Array],
+    starts: list[int],
+    *params: float,
+) -> list[Array]:
+    """An indicator over the bars where candles begin, carried forward over the rest."""
+    series = [pd.Series(column)[starts].reset_index(drop=True) for column in columns]
+    results = []
+    for steps in oracle(*series, *params):
+        # Not ffill: a missing result is carried forward too.
+        at = np.searchsorted(starts, np.arange(len(columns[0])), side="right") - 1
+        column = np.full(len(at), np.nan)
+        column[at >= 0] = steps.to_numpy()[at[at >= 0]]
+        results.append(column)
+    return results

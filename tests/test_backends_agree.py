@@ -1,0 +1,230 @@
+"""One answer: every backend gives the same bits, NaNs included.
+
+Swept over the catalog, so that an indicator which is added is tested without a line here.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import wasmtime
+from hypothesis import given
+from hypothesis import strategies as st
+
+import indicator_cache as ic
+from indicator_cache import _native
+from indicator_cache.backends.wasm import WasmBackend
+
+from .bars import (
+    FIELDS,
+    HARD_DATA,
+    NAN_BITS,
+    Array,
+    Bars,
+    bits,
+    columns_of,
+    compute,
+    parameter_sets,
+    walk,
+    with_gaps,
+)
+
+NAMES = tuple(ic.catalog())
+MIB = 1 << 20
+
+every_indicator = pytest.mark.parametrize("name", NAMES)
+
+
+def check_agreement(name: str, bars: Bars, params: dict[str, float]) -> None:
+    with ic.use_backend("python"):
+        expected = compute(name, bars, params)
+    for backend in "native", "wasm":
+        with ic.use_backend(backend):
+            given = compute(name, bars, params)
+        assert bits(given) == bits(expected), (backend, params)
+    for column in expected.values():
+        nans = column[np.isnan(column)].view(np.uint64)
+        assert set(nans.tolist()) <= {NAN_BITS}
+
+
+@every_indicator
+@pytest.mark.parametrize("data", HARD_DATA)
+def test_hard_data(name: str, data: str) -> None:
+    for params in parameter_sets(ic.catalog()[name]):
+        check_agreement(name, HARD_DATA[data], params)
+
+
+@every_indicator
+def test_work_longer_than_a_block(name: str) -> None:
+    """More bars than go through the WebAssembly module at once."""
+    bars = with_gaps(2**15 + 1001)
+    for params in list(parameter_sets(ic.catalog()[name]))[:3]:
+        check_agreement(name, bars, params)
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> Bars:
+    """Any numbers at all: bar by bar from a few values, so that equal ones and gaps are common."""
+    some = draw(st.lists(st.floats(), min_size=1, max_size=12))
+    usual = [1.0, 1.5, 100.0, np.nan]
+    length = draw(st.integers(0, 300))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    rare = draw(st.sampled_from([0.0, 0.01, 0.2, 1.0]))
+    noise = draw(st.sampled_from([0.0, 1e-9, 1.0]))
+
+    def column() -> Array:
+        base = rng.choice(usual, length, p=[0.5, 0.2, 0.2, 0.1]) + noise * rng.normal(size=length)
+        return np.where(rng.random(length) < rare, rng.choice(some, length), base)
+
+    return {name: column() for name in FIELDS}
+
+
+def parameters(spec: ic.IndicatorSpec) -> st.SearchStrategy[dict[str, float]]:
+    def values(parameter: ic.spec.Parameter) -> st.SearchStrategy[float]:
+        if parameter.kind == "float":
+            return st.floats(parameter.min, parameter.max)
+        low = int(parameter.min)
+        return st.integers(low, 40) | st.integers(low, min(int(parameter.max), 5000))
+
+    return st.fixed_dictionaries({p.name: values(p) for p in spec.parameters})
+
+
+@every_indicator
+@given(data=st.data(), bars=columns())
+def test_any_data(name: str, data: st.DataObject, bars: Bars) -> None:
+    check_agreement(name, bars, data.draw(parameters(ic.catalog()[name])))
+
+
+def test_signed_zero_of_a_parameter_is_seen_by_all() -> None:
+    for factor in 0.0, -0.0:
+        for bars in HARD_DATA["signed zeros"], HARD_DATA["flat"]:
+            check_agreement("bollinger", bars, {"period": 3, "std_factor": factor})
+
+
+# --- the WebAssembly module and its host ---
+
+
+def run(backend: ic.backends.Backend, name: str, bars: Bars, **params: float) -> dict[str, bytes]:
+    spec = ic.catalog()[name]
+    outputs = [np.full(len(bars["close"]), 7.0) for _ in spec.outputs]
+    backend.run(spec, spec.normalise(params), columns_of(spec, bars), outputs)
+    return {o.name: column.tobytes() for o, column in zip(spec.outputs, outputs, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def long_bars() -> Bars:
+    return with_gaps(300_000)
+
+
+@pytest.fixture(scope="module")
+def small() -> WasmBackend:
+    return WasmBackend(memory_limit=2 * MIB)
+
+
+@every_indicator
+def test_little_memory_means_more_blocks(name: str, long_bars: Bars, small: WasmBackend) -> None:
+    native = ic.backends.resolve("native")
+    assert run(small, name, long_bars) == run(native, name, long_bars)
+
+
+@every_indicator
+def test_memory_error_and_what_comes_after(name: str, small: WasmBackend) -> None:
+    """A state that does not fit is refused, and does no harm."""
+    spec, bars = ic.catalog()[name], walk(100)
+    expected = run(small, name, bars)
+    if spec.window is not None and spec.parameters:
+        with pytest.raises(MemoryError, match="INDICATOR_CACHE_WASM_MEMORY"):
+            run(small, name, bars, **{p.name: p.max for p in spec.parameters})
+    assert run(small, name, bars) == expected
+
+
+def test_memory_does_not_depend_on_earlier_work(long_bars: Bars) -> None:
+    """What fits into a fresh instance fits into one that has worked, and the other way round."""
+    fresh, used = (WasmBackend(memory_limit=2 * MIB) for _ in range(2))
+    run(used, "bollinger", long_bars)
+    short = walk(100)
+    for period in (8_000, 16_000, 24_000, 32_000, 40_000, 48_000):
+        try:
+            expected = run(fresh, "sma", short, period=period)
+        except MemoryError:
+            break
+        assert run(used, "sma", short, period=period) == expected
+
+
+def test_blocks_leave_room_for_the_state(long_bars: Bars) -> None:
+    """Whether a period fits depends on the limit alone, not on the number of bars."""
+    backend = WasmBackend(memory_limit=2 * MIB)
+    period = 16_000
+    run(backend, "sma", walk(100), period=period)
+    native = ic.backends.resolve("native")
+    assert run(WasmBackend(memory_limit=2 * MIB), "sma", long_bars, period=period) == run(
+        native, "sma", long_bars, period=period
+    )
+
+
+def test_fuel() -> None:
+    """A computation that takes too long is an error with a name; the next one has a full tank."""
+    short, long = walk(1000), walk(32_000)
+    expected = run(ic.backends.resolve("native"), "dmi", short)
+    backend = WasmBackend(fuel=5_000_000)
+    for _ in range(3):
+        assert run(backend, "dmi", short) == expected
+        with pytest.raises(ic.BackendError, match="fuel"):
+            run(backend, "dmi", long)
+
+
+def test_trap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trap is an error with a name; the next call gets an instance that works."""
+    backend = WasmBackend()
+    bars = walk(1000)
+    expected = run(backend, "ema", bars)
+    call = wasmtime.Func.__call__
+    run_operation, beyond_memory = 4, -64
+
+    def misled(func: wasmtime.Func, store: wasmtime.Store, operation: int, argument: int) -> object:
+        where = beyond_memory if operation == run_operation else argument
+        return call(func, store, operation, where)
+
+    with monkeypatch.context() as context:
+        context.setattr(wasmtime.Func, "__call__", misled)
+        with pytest.raises(ic.BackendError, match=r"(?s)WebAssembly.*out of bounds"):
+            run(backend, "ema", bars)
+    assert run(backend, "ema", bars) == expected
+
+
+def test_module_imports_nothing_and_exports_two_things() -> None:
+    module = wasmtime.Module(wasmtime.Engine(), WasmBackend().bytecode)
+    assert module.imports == []
+    assert sorted(export.name for export in module.exports) == ["call", "memory"]
+    assert sorted(WasmBackend().exports()) == ["call", "memory"]
+
+
+def test_module_uses_simd() -> None:
+    """An engine without simd128 refuses it."""
+    config = wasmtime.Config()
+    config.wasm_relaxed_simd = False
+    config.wasm_simd = False
+    with pytest.raises(wasmtime.WasmtimeError, match=r"(?i)simd"):
+        wasmtime.Module(wasmtime.Engine(config), WasmBackend().bytecode)
+
+
+def test_one_catalog() -> None:
+    """The binaries hold the declarations that the Python files were made from."""
+    assert WasmBackend().catalog() == _native.catalog()
+    declared = {spec["name"]: spec for spec in json.loads(_native.catalog())}
+    assert tuple(declared) == NAMES
+    for name, spec in ic.catalog().items():
+        assert spec.position == list(declared).index(name)
+        assert list(spec.inputs) == declared[name]["inputs"]
+        for mine, theirs in zip(spec.parameters, declared[name]["params"], strict=True):
+            assert mine._asdict() == theirs
+        for output, its in zip(spec.outputs, declared[name]["outputs"], strict=True):
+            assert (output.name, output.first_valid) == (its["name"], its["first_valid"])
+        for key in "title", "group", "summary", "formula", "source", "reference", "gaps":
+            assert getattr(spec, key) == declared[name][key]
+        assert (spec.transcendental, spec.revision) == (
+            declared[name]["transcendental"],
+            declared[name]["revision"],
+        )

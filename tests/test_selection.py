@@ -1,0 +1,194 @@
+"""Which backend is chosen at import, and what is said when it cannot be had."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import indicator_cache as ic
+
+PACKAGE = Path(ic.__file__).parent
+
+SHOW = """
+info = indicator_cache.backend_info()
+print(info.active, info.requested, sorted(info.failures))
+print(indicator_cache.ema([1.0, 2.0], 3).tolist(), indicator_cache.sma([1.0, 3.0], 2).tolist())
+for name, reason in sorted(info.failures.items()):
+    print(name, reason)
+"""
+
+NO_NATIVE = "import sys; sys.modules['indicator_cache._native'] = None\n"
+NO_WASMTIME = "import sys; sys.modules['wasmtime'] = None\n"
+
+
+def run(
+    code: str,
+    choice: str | None = None,
+    *,
+    path: Path = PACKAGE.parent,
+    variables: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("INDICATOR_CACHE_")}
+    environment["PYTHONPATH"] = str(path)
+    environment |= variables or {}
+    if choice is not None:
+        environment["INDICATOR_CACHE_BACKEND"] = choice
+    return subprocess.run(  # noqa: S603 - our own interpreter and code
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def shown(before: str = "", choice: str | None = None, path: Path = PACKAGE.parent) -> list[str]:
+    done = run(before + "import indicator_cache" + SHOW, choice, path=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines.pop(1) == "[1.0, 1.5] [nan, 2.0]"
+    return lines
+
+
+def refused(before: str = "", choice: str | None = None, path: Path = PACKAGE.parent) -> str:
+    """Return the message with which the import fails."""
+    attempt = (
+        "try:\n    import indicator_cache\nexcept ImportError as error:\n"
+        "    print(type(error).__name__, error)\nelse:\n    print('imported')\n"
+    )
+    done = run(before + attempt, choice, path=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("choice", [None, "", "auto", " auto "])
+def test_auto_takes_the_first(choice: str | None) -> None:
+    assert shown(choice=choice) == ["native auto []"]
+
+
+@pytest.mark.parametrize("choice", ic.backends.NAMES)
+def test_a_choice_is_met(choice: str) -> None:
+    assert shown(choice=choice) == [f"{choice} {choice} []"]
+
+
+@pytest.mark.parametrize("choice", ["numpy", "Native", "native,wasm", "0"])
+def test_an_unknown_choice_is_refused(choice: str) -> None:
+    assert refused(choice=choice) == (
+        "BackendUnavailableError INDICATOR_CACHE_BACKEND must be auto, native, wasm, python, "
+        f"got {choice!r}"
+    )
+
+
+def test_auto_falls_to_the_next_and_tells() -> None:
+    first, *reasons = shown(NO_NATIVE)
+    assert first == "wasm auto ['native']"
+    assert re.match(r"native \w*ImportError|native ModuleNotFoundError", reasons[0])
+    first, *reasons = shown(NO_NATIVE + NO_WASMTIME)
+    assert first == "python auto ['native', 'wasm']"
+    assert len(reasons) == 2
+    assert "wasmtime" in reasons[1]
+    # What was not needed was not tried.
+    assert shown(NO_WASMTIME) == ["native auto []"]
+
+
+@pytest.mark.parametrize(
+    ("before", "choice", "reason"),
+    [(NO_NATIVE, "native", "_native"), (NO_WASMTIME, "wasm", "wasmtime")],
+)
+def test_a_choice_that_cannot_be_met_is_an_import_error(
+    before: str, choice: str, reason: str
+) -> None:
+    message = refused(before, choice)
+    assert message.startswith(f"BackendUnavailableError the {choice} backend cannot be used: ")
+    assert reason in message
+
+
+@pytest.mark.parametrize("error", ["OSError('libwasmtime')", "RuntimeError('no such platform')"])
+def test_wasmtime_that_fails_in_its_own_way(error: str, tmp_path: Path) -> None:
+    """Where it cannot run, its import raises more than ImportError."""
+    (tmp_path / "wasmtime.py").write_text(f"raise {error}\n", encoding="utf-8")
+    before = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    message = refused(before, "wasm")
+    assert message.startswith("BackendUnavailableError the wasm backend cannot be used: ")
+    kind, text = re.findall(r"\w+ \w+|\w+", error.replace("('", "|").replace("')", ""))[:2]
+    assert kind in message
+    assert text in message
+    first, *reasons = shown(before + NO_NATIVE)
+    assert first == "python auto ['native', 'wasm']"
+    assert kind in reasons[1]
+
+
+def copy_of_the_package(where: Path) -> Path:
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, where / "indicator_cache", ignore=skip)
+    return where / "indicator_cache"
+
+
+def test_binaries_of_other_sources_are_refused(tmp_path: Path) -> None:
+    """A library or module that was built from other declarations never computes."""
+    catalog = copy_of_the_package(tmp_path) / "_generated" / "catalog.py"
+    text = catalog.read_text(encoding="utf-8")
+    changed = re.sub(r"(?i)= 0x[0-9a-f]{12,16}\b", "= 0x1234567890abcdef", text)
+    assert changed != text
+    catalog.write_text(changed, encoding="utf-8")
+    first, native, wasm = shown(path=tmp_path)
+    assert first == "python auto ['native', 'wasm']"
+    assert "was built from other sources" in native
+    assert "was built from other sources" in wasm
+    for choice in "native", "wasm":
+        assert "was built from other sources" in refused(choice=choice, path=tmp_path)
+    assert shown(choice="python", path=tmp_path) == ["python python []"]
+
+
+def test_damaged_module_is_refused(tmp_path: Path) -> None:
+    module = copy_of_the_package(tmp_path) / "_wasm" / "indicator.wasm"
+    code = module.read_bytes()
+    for damaged in b"", code[:1000], b"\0asn" + code[4:]:
+        module.write_bytes(damaged)
+        assert refused(choice="wasm", path=tmp_path).startswith(
+            "BackendUnavailableError the wasm backend cannot be used: "
+        )
+    module.unlink()
+    assert "cannot be used: FileNotFoundError" in refused(choice="wasm", path=tmp_path)
+    assert shown(path=tmp_path) == ["native auto []"]
+
+
+def test_import_brings_nothing_that_is_not_needed() -> None:
+    code = (
+        "import sys, indicator_cache as ic\nic.ema([1.0])\n"
+        "ic.IndicatorCache({'M1': {'bid': {'close': [1.0]}}}).macd('M1', 'bid')\n"
+        "print(sorted({'wasmtime', 'pandas', 'polars', 'pyarrow', 'tqdm'} & set(sys.modules)))"
+    )
+    for choice in "auto", "native", "python":
+        done = run(code, choice)
+        assert (done.stdout.strip(), done.stderr) == ("[]", "")
+    assert run(code, "wasm").stdout.strip() == "['wasmtime']"
+
+
+def test_limit_of_memory() -> None:
+    limit = "INDICATOR_CACHE_WASM_MEMORY"
+    code = "import indicator_cache as ic; print(ic.backend_info().details['memory limit'])"
+    assert run(code, "wasm", variables={limit: "4194304"}).stdout.strip() == "4194304 bytes"
+    assert run(code, "wasm", variables={limit: ""}).stdout.strip() == "268435456 bytes"
+    for bad in "much", "-1", "1e9", "0", "1000":
+        done = run(code, "wasm", variables={limit: bad})
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert "BackendUnavailableError: the wasm backend cannot be used: " in done.stderr, last
+
+
+def test_dropped_denormals_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process with a library built with -ffast-math."""
+    assert not ic.backend_info().flush_to_zero
+    with ic.use_backend("python"):
+        monkeypatch.setattr(ic.backends, "flushes_to_zero", lambda: True)
+        with pytest.warns(RuntimeWarning, match="denormal"):
+            ic.backends.select_at_import()
+        assert ic.backend_info().flush_to_zero

@@ -1,0 +1,83 @@
+"""What type checkers make of the public surface; ``mypy --strict`` reads this file."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import numpy as np
+import numpy.typing as npt
+
+import indicator_cache as ic
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def test_cache() -> None:
+    table = {name: [1.0, 2.0, 3.0] for name in ("open", "high", "low", "close", "volume")}
+    cache = ic.IndicatorCache({"M1": {"bid": table}})
+    assert_type(cache.ema("M1", "bid"), FloatArray)
+    assert_type(cache.ema("M1", "bid", "close", 20), FloatArray)
+    assert_type(cache.ema("M1", "bid", "close", 20, None), FloatArray)
+    assert_type(cache.ema("M1", "bid", period=20, i=None), FloatArray)
+    assert_type(cache.ema("M1", "bid", "close", 20, 5), float)
+    assert_type(cache.ema("M1", "bid", i=-1), float)
+    assert_type(cache.ema("M1", "bid", period=5, i=-1), float)
+    assert_type(cache.true_range("M1", "bid"), FloatArray)
+    assert_type(cache.true_range("M1", "bid", 5), float)
+    assert_type(cache.true_range("M1", "bid", i=5), float)
+    assert_type(cache.atr("M1", "bid", 14), FloatArray)
+    assert_type(cache.atr("M1", "bid", 14, 5), float)
+
+    assert_type(cache.macd("M1", "bid"), ic.MacdResult[FloatArray])
+    assert_type(cache.macd("M1", "bid", "close", 12, 26, 9, 5), ic.MacdResult[float])
+    assert_type(cache.macd("M1", "bid", i=5).histogram, float)
+    assert_type(cache.bollinger("M1", "bid").upper, FloatArray)
+    assert_type(cache.bollinger("M1", "bid", "close", 20, 2.0, 5), ic.BollingerResult[float])
+    assert_type(cache.dmi("M1", "bid", 14), ic.DmiResult[FloatArray])
+    assert_type(cache.dmi("M1", "bid", i=5).adx, float)
+    upper, middle, lower = cache.bollinger("M1", "bid")
+    assert_type((upper, middle, lower), tuple[FloatArray, FloatArray, FloatArray])
+
+
+def test_view() -> None:
+    cache = ic.IndicatorCache({"M1": {"bid": [{"open": 1, "high": 1, "low": 1, "close": 1}]}})
+    view = cache.view("M1", "bid", stepwise=True)
+    assert_type(view, ic.SeriesView)
+    assert_type(view.sma("close", 20), FloatArray)
+    assert_type(view.sma("close", 20, 5), float)
+    assert_type(view.sma(i=5), float)
+    assert_type(view.dmi(), ic.DmiResult[FloatArray])
+    assert_type(view.dmi(14, 5), ic.DmiResult[float])
+    assert_type(view.true_range(5), float)
+
+
+def test_stepwise() -> None:
+    cache = ic.IndicatorCache({"M1": {"bid": {"close": [1.0], "timestamp": [1]}}})
+    assert_type(cache.ema_stepwise("M1", "bid", "close", 20), FloatArray)
+    assert_type(cache.ema_stepwise("M1", "bid", "close", 20, 5), float)
+    assert_type(cache.bollinger_stepwise("M1", "bid"), ic.BollingerResult[FloatArray])
+    assert_type(cache.bollinger_stepwise("M1", "bid", i=0), ic.BollingerResult[float])
+
+
+def test_functions() -> None:
+    x = np.arange(5.0)
+    assert_type(ic.ema(x), FloatArray)
+    assert_type(ic.ema([1, 2.5]), FloatArray)
+    assert_type(ic.atr(x, x, x, period=2), FloatArray)
+    assert_type(ic.macd(x), ic.MacdResult[FloatArray])
+    assert_type(ic.bollinger(x, 2, 1.5).middle, FloatArray)
+
+
+def test_the_rest() -> None:
+    cache = ic.IndicatorCache({}, max_bytes=10, backend="python")
+    assert_type(cache.stats(), ic.CacheStats)
+    assert_type(cache.stats().max_bytes, int | None)
+    assert_type(len(cache), int)
+    assert_type(ic.catalog()["ema"], ic.IndicatorSpec)
+    assert_type(ic.catalog()["ema"].first_valid(period=3), dict[str, int])
+    with ic.use_backend("python") as backend:
+        assert_type(backend, ic.backends.Backend)
+        assert_type(ic.backend_info(), ic.BackendInfo)
+    error = ic.ParameterError("period", 0, "positive")
+    assert_type(error.parameter, str)
+    assert isinstance(error, ValueError)
