@@ -294,6 +294,35 @@ SERIES = ["tf: Hashable", "pt: Hashable"]
 GET = "self, spec: IndicatorSpec, {series}source: str, values: tuple[object, ...], i: int | None"
 
 
+#: What the methods of the cache look into before anything else.
+RECENT = [
+    "    #: Results by the very arguments of the call that gave them.",
+    "    _recent: dict[tuple[object, ...], Any]",
+    "    #: Calls answered from there.",
+    "    _quick: int\n",
+]
+
+
+def recent_result(spec: Spec, index: int, source: str) -> list[str]:
+    """Return the lines that answer a repeated call at once.
+
+    Keys that compare equal may still be different arguments (20, 20.0 and True), hence the types.
+    """
+    names = [param["name"] for param in spec["params"]]
+    plain = [f"type({p['name']}) is {kind(p)}" for p in spec["params"]]
+    key = ", ".join([str(index), "tf", "pt", *([source] if source != '""' else []), *names])
+    lookup = f"self._recent.get(({key}))"
+    return [
+        "        try:",
+        f"            hit = {lookup}" + (f" if {' and '.join(plain)} else None" if plain else ""),
+        "        except TypeError:  # what cannot be a key is refused further down",
+        "            hit = None",
+        "        if hit is not None and i is None:",
+        "            self._quick += 1",
+        "            return hit",
+    ]
+
+
 def methods_module(specs: list[Spec]) -> str:
     parts = [
         HEADER,
@@ -306,13 +335,14 @@ def methods_module(specs: list[Spec]) -> str:
     ]
     for name, lead, passed in ("CacheMethods", SERIES, "tf, pt, "), ("ViewMethods", [], ""):
         given = "tf: Hashable, pt: Hashable, " if lead else ""
+        parts += [f"\nclass {name}:", '    """One method per indicator."""\n']
+        if lead:
+            parts += RECENT
         parts += [
-            f"\nclass {name}:",
-            '    """One method per indicator."""\n',
             f"    def _get({GET.format(series=given)}) -> Any:",
             "        raise NotImplementedError\n",
         ]
-        for spec in specs:
+        for index, spec in enumerate(specs):
             inputs = [
                 *(SERIES_DOC if lead else []),
                 *(SOURCE_DOC if reads_any_series(spec) else []),
@@ -320,6 +350,8 @@ def methods_module(specs: list[Spec]) -> str:
             source = "source" if reads_any_series(spec) else '""'
             parts.append(method(spec, lead, "i: int | None = None", "Any"))
             parts.append(quoted(docstring(spec, inputs, cached=True), "        "))
+            if lead:
+                parts += recent_result(spec, index, source)
             parts.append(
                 f"        return self._get({constant(spec)}, {passed}{source}, {values(spec)}, i)\n"
             )
@@ -339,6 +371,8 @@ def methods_stub(specs: list[Spec]) -> str:
     for name, lead in ("CacheMethods", SERIES), ("ViewMethods", []):
         given = "tf: Hashable, pt: Hashable, " if lead else ""
         parts.append(f"class {name}:")
+        if lead:
+            parts += RECENT
         parts.append(f"    def _get({GET.format(series=given)}) -> Any: ...")
         for spec in specs:
             for item, result in (
@@ -400,8 +434,7 @@ def docs_index(specs: list[Spec]) -> str:
 
 def accuracy_section(spec: Spec) -> list[str]:
     lines = [
-        "Against exact arithmetic the error is at most so many times `u` = 2^-53, what one rounding "
-        "loses, times a magnitude, or times 2^-1022 where that is larger:",
+        ACCURACY_DOC,
         "",
         "| name | times | magnitude |",
         "|---|---|---|",
@@ -414,10 +447,15 @@ def accuracy_section(spec: Spec) -> list[str]:
     return lines
 
 
+ACCURACY_DOC = (
+    "Against exact arithmetic the error is at most so many times 2^-53, what one rounding loses, "
+    "times a magnitude, or times 2^-1022 where that is larger:"
+)
+
 MAGNITUDE_DOC = (
-    "Where `m` is `1 + 1 / alpha` times the same average of magnitudes, `alpha` its smoothing factor; "
-    "or times what two bars in a row reached within the last eight bars or, fading by `1 - alpha` a bar, "
-    "before them, if that is larger."
+    "Where `m` is `1 + 1 / alpha` times the same average of magnitudes, `alpha` its smoothing "
+    "factor; or times what two bars in a row reached within the last eight bars or, fading by "
+    "`1 - alpha` a bar, before them, if that is larger."
 )
 
 

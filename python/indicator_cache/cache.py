@@ -83,6 +83,9 @@ class IndicatorCache(CacheMethods):
         self._series = _read_all(bars, native=native)
         self._store: ResultStore[_Entry] = ResultStore(max_bytes)
         self._appending = threading.Lock()
+        # Stays empty where results may be dropped: it does not know what was used last.
+        self._recent = {}
+        self._quick = 0
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -165,7 +168,9 @@ class IndicatorCache(CacheMethods):
         values = spec.normalise(params)
         if source is not None and spec.inputs != ("x",):
             raise ParameterError("source", source, f"left out: {name} has inputs of its own")
-        return self._get(spec, tf, pt, "close" if source is None else source, values, i, stepwise=stepwise)
+        if source is None:
+            source = "close"
+        return self._get(spec, tf, pt, source, values, i, stepwise=stepwise)
 
     def ema_stepwise(
         self,
@@ -222,14 +227,24 @@ class IndicatorCache(CacheMethods):
                 for tf, sides in self._series.items()
             }
             extended = {}
-            for key, entry in self._store.items():
-                try:
-                    longer = entry.extended(series[entry.tf][entry.pt])
-                except (BackendError, MemoryError):
-                    # The result will be computed anew when somebody asks for it.
-                    continue
-                extended[key] = longer, longer.size
-            self._store.replace(extended, lambda: setattr(self, "_series", series))
+
+            def commit() -> None:
+                self._series = series
+                self._recent = {}
+
+            try:
+                for key, entry in self._store.items():
+                    try:
+                        longer = entry.extended(series[entry.tf][entry.pt])
+                    except (BackendError, MemoryError):
+                        # The result will be computed anew when somebody asks for it.
+                        continue
+                    extended[key] = longer, longer.size
+                self._store.replace(extended, commit)
+            except BaseException:
+                # An interruption. Some states have taken the bars, so none may be gone on from.
+                self._store.replace({}, lambda: None)
+                raise
 
     def peek(self, bars: Mapping[Any, Mapping[Any, object]]) -> IndicatorCache:
         """Answer for a bar that is still forming, without adding it.
@@ -257,11 +272,14 @@ class IndicatorCache(CacheMethods):
 
     def stats(self) -> CacheStats:
         """Return counts of hits, misses and evictions, and what is held."""
-        return self._store.stats()
+        stats = self._store.stats()
+        return stats._replace(hits=stats.hits + self._quick)
 
     def clear(self) -> None:
         """Forget all results. Arrays handed out stay valid."""
         self._store.clear()
+        self._recent = {}
+        self._quick = 0
 
     def _get(
         self,
@@ -283,9 +301,13 @@ class IndicatorCache(CacheMethods):
         self._find(tf, pt)
         bar = None if i is None else bar_index(i)
         key = (spec.position, tf, pt, source, params, stepwise)
+        # The map of this moment: bars appended from now on replace it.
+        recent = self._recent
         # The series is looked up again once the store has noted that a computation begins: bars
         # appended after that make the store hand out its result, but not keep it.
         result = self._store.get(key, lambda: self._compute(key, spec, self._find(tf, pt))).result
+        if self._store.max_bytes is None and not stepwise:
+            recent[spec.position, tf, pt, *([source] if source else []), *params] = result
         return result if bar is None else pick(spec, result, bar)
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
@@ -315,6 +337,8 @@ class _Peek(IndicatorCache):
         self._backend = cache._backend
         self._store = ResultStore(cache._store.max_bytes)
         self._appending = threading.Lock()
+        self._recent = {}
+        self._quick = 0
         self._cache = cache
         self._before = cache._series
         self._series = {

@@ -24,6 +24,11 @@ _TRUE_RANGE = BY_NAME["true_range"]
 class CacheMethods:
     """One method per indicator."""
 
+    #: Results by the very arguments of the call that gave them.
+    _recent: dict[tuple[object, ...], Any]
+    #: Calls answered from there.
+    _quick: int
+
     def _get(self, spec: IndicatorSpec, tf: Hashable, pt: Hashable, source: str, values: tuple[object, ...], i: int | None) -> Any:
         raise NotImplementedError
 
@@ -75,6 +80,13 @@ class CacheMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
+        try:
+            hit = self._recent.get((0, tf, pt, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_ATR, tf, pt, "", (period,), i)
 
     def bollinger(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None) -> Any:
@@ -137,6 +149,13 @@ class CacheMethods:
         ----------
         J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
         """
+        try:
+            hit = self._recent.get((1, tf, pt, source, period, std_factor)) if type(period) is int and type(std_factor) is float else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i)
 
     def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
@@ -198,6 +217,13 @@ class CacheMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
         """
+        try:
+            hit = self._recent.get((2, tf, pt, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_DMI, tf, pt, "", (period,), i)
 
     def ema(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
@@ -248,6 +274,13 @@ class CacheMethods:
         ----------
         R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
         """
+        try:
+            hit = self._recent.get((3, tf, pt, source, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_EMA, tf, pt, source, (period,), i)
 
     def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
@@ -311,6 +344,13 @@ class CacheMethods:
         ----------
         G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
         """
+        try:
+            hit = self._recent.get((4, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_MACD, tf, pt, source, (fast, slow, signal), i)
 
     def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
@@ -359,6 +399,13 @@ class CacheMethods:
         ----------
         M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
         """
+        try:
+            hit = self._recent.get((5, tf, pt, source, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_ROC, tf, pt, source, (period,), i)
 
     def rsi(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
@@ -412,6 +459,13 @@ class CacheMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
         """
+        try:
+            hit = self._recent.get((6, tf, pt, source, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_RSI, tf, pt, source, (period,), i)
 
     def sma(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
@@ -460,6 +514,13 @@ class CacheMethods:
         ----------
         R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
         """
+        try:
+            hit = self._recent.get((7, tf, pt, source, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_SMA, tf, pt, source, (period,), i)
 
     def true_range(self, tf: Hashable, pt: Hashable, i: int | None = None) -> Any:
@@ -505,6 +566,13 @@ class CacheMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
+        try:
+            hit = self._recent.get((8, tf, pt))
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
         return self._get(_TRUE_RANGE, tf, pt, "", (), i)
 
 

@@ -10,6 +10,11 @@ from .results import BollingerResult, DmiResult, MacdResult
 __all__ = ["CacheMethods", "ViewMethods"]
 
 class CacheMethods:
+    #: Results by the very arguments of the call that gave them.
+    _recent: dict[tuple[object, ...], Any]
+    #: Calls answered from there.
+    _quick: int
+
     def _get(self, spec: IndicatorSpec, tf: Hashable, pt: Hashable, source: str, values: tuple[object, ...], i: int | None) -> Any: ...
     @overload
     def atr(self, tf: Hashable, pt: Hashable, period: int = 14, i: None = None) -> FloatArray: ...
