@@ -121,11 +121,11 @@ def main() -> None:
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(options.rounds):
         once()
+        if options.sabotage:
+            sabotage()
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - before
     print(f"{options.rounds} rounds over {len(ic.catalog())} indicators; {grown} bytes more")
-    if options.sabotage:
-        sabotage()
 
 
 def sabotage() -> None:

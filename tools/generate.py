@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+KERNELS = ROOT / "crates/core/src/kernels"
 GENERATED = Path("python/indicator_cache/_generated")
 DOCS = Path("docs/indicators")
 PACKAGE = Path("python/indicator_cache/__init__.py")
@@ -460,8 +461,7 @@ MAGNITUDE_DOC = (
 
 
 def prose(spec: Spec) -> str:
-    path = ROOT / "crates/core/src/kernels" / f"{spec['name']}.md"
-    return path.read_text(encoding="utf-8").strip()
+    return (KERNELS / f"{spec['name']}.md").read_text(encoding="utf-8").strip()
 
 
 def docs_page(spec: Spec) -> str:

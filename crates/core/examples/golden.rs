@@ -61,10 +61,11 @@ fn digest(name: &str, params: &[f64], columns: &[Vec<f64>; 5]) -> Result<String,
     let mut results = vec![vec![0.0; columns[0].len()]; entry.spec.outputs.len()];
     let mut outputs: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
     entry.create(params)?.run(&inputs, &mut outputs)?;
-    let mut hash = Sha256::new();
+    let mut bytes = Vec::new();
     for value in results.iter().flatten() {
-        hash.update(value.to_bits().to_le_bytes());
+        bytes.extend_from_slice(&value.to_bits().to_le_bytes());
     }
-    let digits: Vec<String> = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let hash = Sha256::digest(&bytes);
+    let digits: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(digits.concat())
 }

@@ -65,7 +65,7 @@ pub enum Gap {
 #[derive(Clone)]
 pub struct Ewm {
     alpha: f64,
-    /// `beta^1 ..= beta^8`
+    /// `beta^1 ..= beta^8`, from a `beta` that is not rounded
     powers: [f64; BARS],
     gap: Gap,
     /// Last result; NaN before the first present bar.
@@ -120,13 +120,9 @@ impl Ewm {
     /// The mean that gives the newest bar the weight `alpha`, above 0 and at most 1.
     #[must_use]
     pub fn new(alpha: f64, gap: Gap) -> Self {
-        let p1 = 1.0 - alpha;
-        let p2 = p1 * p1;
-        let p3 = p2 * p1;
-        let p4 = p2 * p2;
         Self {
             alpha,
-            powers: [p1, p2, p3, p4, p4 * p1, p4 * p2, p4 * p3, p4 * p4],
+            powers: powers(alpha),
             gap,
             mean: NAN,
             weight: 1.0,
@@ -291,6 +287,45 @@ impl Ewm {
         self.last = x[count - 1][BARS - 1];
         self.mean = out[count - 1][BARS - 1];
     }
+}
+
+/// `(1 - alpha)^1 ..= (1 - alpha)^8`, each as near as a number can be to the power of the exact
+/// difference: an error in the eighth would grow with every block that a value is remembered.
+///
+/// Computed with twice the digits, each number as the sum of two (Dekker, 1971).
+fn powers(alpha: f64) -> [f64; BARS] {
+    let rounded = 1.0 - alpha;
+    let p1 = (rounded, (1.0 - rounded) - alpha);
+    let p2 = product(p1, p1);
+    let p3 = product(p2, p1);
+    let p4 = product(p2, p2);
+    [
+        p1,
+        p2,
+        p3,
+        p4,
+        product(p4, p1),
+        product(p4, p2),
+        product(p4, p3),
+        product(p4, p4),
+    ]
+    .map(|(high, _)| high)
+}
+
+fn product(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+    let high = a.0 * b.0;
+    let ((a1, a2), (b1, b2)) = (halves(a.0), halves(b.0));
+    let lost = ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2;
+    let low = lost + (a.0 * b.1 + a.1 * b.0);
+    let sum = high + low;
+    (sum, (high - sum) + low)
+}
+
+/// A number as the sum of two with half its digits, whose products are exact.
+fn halves(x: f64) -> (f64, f64) {
+    let shifted = x * 134_217_729.0;
+    let high = shifted - (shifted - x);
+    (high, x - high)
 }
 
 /// How many of the leading values are ordinary.
@@ -487,6 +522,19 @@ mod tests {
         let y = ewm(0.5, &x);
         let exact = 100.0 + (1e12 - 100.0) * libm::exp2(-52.0);
         assert!((y[59] - exact).abs() < 1e-13, "{} {exact}", y[59]);
+    }
+
+    #[test]
+    fn powers_have_all_their_digits() {
+        // 1 - 2^-30 to the eighth, by the binomial theorem; what is left out is below 2^-84.
+        let eps = 1.0 / 1_073_741_824.0;
+        let [.., eighth] = powers(eps);
+        assert_eq!(
+            eighth,
+            1.0 - (8.0 * eps - (28.0 * eps * eps - 56.0 * eps * eps * eps))
+        );
+        assert_eq!(powers(1.0), [0.0; BARS]);
+        assert_eq!(powers(0.5)[7], 1.0 / 256.0);
     }
 
     #[test]

@@ -51,12 +51,8 @@ class Ewm:
     """
 
     def __init__(self, alpha: float, *, hold: bool = False) -> None:
-        b1 = 1.0 - alpha
-        b2 = b1 * b1
-        b3 = b2 * b1
-        b4 = b2 * b2
         self.alpha = alpha
-        self.powers = np.array([b1, b2, b3, b4, b4 * b1, b4 * b2, b4 * b3, b4 * b4])
+        self.powers = _powers(alpha)
         self.hold = hold
         self.mean = math.nan  # the last result
         self.weight = 1.0  # of the past, at the next bar outside a block
@@ -376,3 +372,33 @@ def _join(newer_mean: Column, older_mean: Column, newer: int, level: int) -> Col
 
 def _delayed(x: Column, by: int) -> Column:
     return np.append(np.full(min(by, len(x)), np.nan), x[: max(len(x) - by, 0)])
+
+
+def _powers(alpha: float) -> Column:
+    """Return the powers 1 to 8 of the exact ``1 - alpha``, to the last digit.
+
+    With twice the digits, each number as the sum of two (Dekker, 1971).
+    """
+    rounded = 1.0 - alpha
+    p1 = rounded, (1.0 - rounded) - alpha
+    p2 = _product(p1, p1)
+    p3 = _product(p2, p1)
+    p4 = _product(p2, p2)
+    higher = [_product(p4, p) for p in (p1, p2, p3, p4)]
+    return np.array([high for high, _ in (p1, p2, p3, p4, *higher)])
+
+
+def _product(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    high = a[0] * b[0]
+    (a1, a2), (b1, b2) = _halves(a[0]), _halves(b[0])
+    lost = ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2
+    low = lost + (a[0] * b[1] + a[1] * b[0])
+    total = high + low
+    return total, (high - total) + low
+
+
+def _halves(x: float) -> tuple[float, float]:
+    """Return two numbers with half the digits of `x`, whose products are exact."""
+    shifted = x * 134217729.0
+    high = shifted - (shifted - x)
+    return high, x - high
