@@ -18,7 +18,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
-  generate format clean golden test-golden test-node test-aarch64
+  generate accuracy format clean soak golden test-golden test-node test-aarch64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,13 @@ generate: setup ## regenerate what comes from the kernels' declarations
 
 golden: setup ## write tests/golden/digests.json anew, where the revisions allow it
 	$(BIN)/python tools/golden.py write
+
+soak: setup ## the laws on new random cases, SECONDS=600 long
+	$(BIN)/python -m tests.soak $(or $(SECONDS),600)
+
+accuracy: setup ## measure errors, here and elsewhere; writes docs/accuracy.md
+	$(BIN)/python -m pip install --quiet --group peers
+	$(BIN)/python tools/accuracy.py
 
 format: $(VENV)/stamp-python ## format Rust and Python
 	cargo fmt --all

@@ -219,7 +219,9 @@ def window_of(spec: ic.IndicatorSpec, params: tuple[float, ...]) -> int | None:
     """Bars that a result depends on."""
     if spec.window is None:
         return None
-    names = {parameter.name: value for parameter, value in zip(spec.parameters, params, strict=True)}
+    names = {
+        parameter.name: value for parameter, value in zip(spec.parameters, params, strict=True)
+    }
     # The declaration has it as a text, for people.
     return int(eval(spec.window, {"max": max, "min": min, "__builtins__": {}}, names))  # noqa: S307
 

@@ -75,12 +75,14 @@ KINDS: dict[str, Callable[[int, np.random.Generator], Bars]] = {
     "partial gaps": lambda n, rng: _sprinkled(_walk()(n, rng), rng, np.array([nan])),
     "constant": lambda n, rng: dict.fromkeys(FIELDS, np.full(n, rng.choice([0.1, 1e9, 3.0]))),
     "constant with gaps": lambda n, rng: _holes(dict.fromkeys(FIELDS, np.full(n, 0.1)), rng),
-    "steps": lambda n, rng: around(np.repeat(rng.integers(90, 110, n // 5 + 1), 5)[:n] / 1.0),
+    "steps": lambda n, rng: around(
+        np.repeat(rng.integers(90, 110, n // 5 + 1), 5)[:n].astype(np.float64)
+    ),
     "spikes": lambda n, rng: _sprinkled(_walk()(n, rng), rng, np.array([1e12, -1e12]), 0.01),
     "1e6 and 1e-3": _normal(1e6, 1e-3),
     "signs": _normal(0.0, 1.0),
     "2**1000": _normal(0.0, 2.0**1000),
-    "denormals": lambda n, rng: around(rng.integers(-9, 9, n) * 5e-324),
+    "denormals": lambda n, rng: around(rng.integers(-9, 9, n) * np.float64(5e-324)),
     "signed zeros": lambda n, rng: around(rng.choice([0.0, -0.0], n)),
     "infinities": lambda n, rng: _sprinkled(_walk()(n, rng), rng, np.array([inf, -inf]), 0.02),
     "infinities and gaps": lambda n, rng: _sprinkled(
@@ -89,9 +91,7 @@ KINDS: dict[str, Callable[[int, np.random.Generator], Bars]] = {
     "NaN payloads": lambda n, rng: _sprinkled(_walk()(n, rng), rng, PAYLOADS),
     "1e-8": _walk(1e-8),
     "1e9": _walk(1e9),
-    "all magnitudes": lambda n, rng: around(
-        rng.normal(size=n) * 10.0 ** rng.uniform(-300, 300, n)
-    ),
+    "all magnitudes": lambda n, rng: around(rng.normal(size=n) * 10.0 ** rng.uniform(-300, 300, n)),
 }
 
 
@@ -155,6 +155,4 @@ def cases(draw: st.DrawFn, spec: ic.IndicatorSpec) -> Case:
     """Whatever a law may be tried on."""
     params = draw(parameters(spec))
     columns = draw(explicit_columns(spec) | generated_columns(spec))
-    return Case(
-        params, columns, draw(cuttings(len(columns[0]))), draw(st.integers(0, 1 << 20))
-    )
+    return Case(params, columns, draw(cuttings(len(columns[0]))), draw(st.integers(0, 1 << 20)))

@@ -15,6 +15,7 @@ import indicator_cache as ic
 
 from . import exact
 from .bars import (
+    Array,
     Bars,
     around,
     as_columns,
@@ -56,13 +57,11 @@ def hard_data() -> Iterator[tuple[str, Bars]]:
     yield "partial gaps", with_partial_gaps(BARS, 8)
     yield "long gap", missing(walk(BARS, 9), slice(300, 900))
     yield "mixed signs", around(noise)
-    yield (
-        "all magnitudes",
-        around(noise * np.power(10.0, rng.uniform(-100, 100, BARS), dtype=np.float64)),
-    )
+    magnitudes: Array = np.power(10.0, rng.uniform(-100, 100, BARS))
+    yield "all magnitudes", around(np.multiply(noise, magnitudes))
     yield "steps", around(np.repeat(rng.integers(90, 110, BARS // 10), 10).astype(np.float64))
     yield "becomes flat", around(np.concatenate([walk(100)["close"], np.full(BARS - 100, 97.3)]))
-    yield "trend", around(100.0 + 0.01 * np.arange(BARS))
+    yield "trend", around(np.linspace(100.0, 115.0, BARS))
 
 
 HARD_DATA = dict(hard_data())

@@ -93,7 +93,7 @@ def test_same_bits_whatever_the_type(kind: str) -> None:
 
 
 def test_large_whole_numbers_are_rounded_as_python_rounds_them() -> None:
-    values = [2**63 - 1, -(2**53) - 1, 2**53 + 1]
+    values = [2**63 - 1, -(2**53) - 1, 2**53 + 1, 123_456_789]
     assert ic.ema(values, 1).tolist() == [float(value) for value in values]
     assert ic.ema(np.array([2**64 - 1], np.uint64), 1).tolist() == [2.0**64]
 

@@ -120,7 +120,7 @@ def long_bars() -> Bars:
 
 @pytest.fixture(scope="module")
 def small() -> WasmBackend:
-    return WasmBackend(memory_limit=2 * MIB)
+    return WasmBackend(memory_limit=MIB)
 
 
 @every_indicator

@@ -161,7 +161,7 @@ def test_named_tuples(cache: ic.IndicatorCache) -> None:
 @every_indicator
 def test_item(cache: ic.IndicatorCache, name: str) -> None:
     method = getattr(cache, name)
-    columns = as_columns(method("M1", "bid"))
+    columns = as_columns(method("H1", "bid"))
     for i in (
         0,
         1,
@@ -177,7 +177,7 @@ def test_item(cache: ic.IndicatorCache, name: str) -> None:
         -201,
         -(10**30),
     ):
-        values = method("M1", "bid", i=i)
+        values = method("H1", "bid", i=i)
         values = values if isinstance(values, tuple) else (values,)
         assert all(type(value) is float for value in values)
         expected = [c[int(i)] if -200 <= i < 200 else np.nan for c in columns.values()]
@@ -396,6 +396,7 @@ def repeated() -> ic.IndicatorCache:
     return ic.IndicatorCache({"M1": {"bid": [candle, candle, dict(candle)]}})
 
 
+@pytest.mark.usefixtures("backend")
 def test_equal_candles_are_not_the_same_candle() -> None:
     """Only identity tells; equality does not."""
     steps = repeated().view("M1", "bid", stepwise=True).sma("close", 2)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-import datetime
+import contextlib
+import datetime as dt
 import subprocess
 import sys
 import threading
@@ -15,14 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import indicator_cache as ic
 from indicator_cache.backends.python import PythonBackend
 from indicator_cache.backends.reference import Machine as ReferenceMachine
 
-from .bars import FIELDS, Array, Bars, as_columns, missing, walk, with_gaps, with_partial_gaps
+from .bars import FIELDS, Array, as_columns, missing, walk, with_gaps, with_partial_gaps
 
 NAMES = tuple(ic.catalog())
 nan = np.nan
@@ -142,8 +143,9 @@ def test_a_result_first_wanted_after_an_append() -> None:
     assert as_bits(every_result(cache)) == expected(feed, 90)
 
 
+@settings(max_examples=20)
 @given(
-    runs=st.lists(st.integers(0, 30), max_size=6),
+    runs=st.lists(st.integers(0, 30), max_size=4),
     seed=st.integers(0, 1000),
     peeks=st.booleans(),
     backend=st.sampled_from(ic.backends.NAMES),
@@ -255,33 +257,34 @@ def test_the_same_timestamp_goes_on() -> None:
 def test_a_flag_at_a_missing_bar_before_the_seam() -> None:
     first = table(1.0, 2.0, nan, new_bar=[True, True, True])
     assert steps(grown(first, {"close": 4.0, "new_bar": False}))[1:] == [1.5, 1.5, 3.0]
-    assert steps(
-        grown(first, {"close": nan, "new_bar": False}, {"close": 4.0, "new_bar": False})
-    )[1:] == [1.5, 1.5, 1.5, 3.0]
+    assert steps(grown(first, {"close": nan, "new_bar": False}, {"close": 4.0, "new_bar": False}))[
+        1:
+    ] == [1.5, 1.5, 1.5, 3.0]
     calm = table(1.0, 2.0, nan, new_bar=[True, True, False])
     assert steps(grown(calm, {"close": 2.0, "new_bar": False}))[1:] == [1.5] * 3
     missed = {"close": nan, "new_bar": True}
     assert steps(grown(calm, missed, {"close": 4.0, "new_bar": False}))[-1] == 3.0
 
 
-NOON = "2024-01-01T12:00"
-TIMES: list[Any] = [
-    np.datetime64(NOON, "ns"),
-    np.datetime64(NOON, "s"),
-    pd.Timestamp(NOON),
-    datetime.datetime(2024, 1, 1, 12),  # noqa: DTZ001 - as naive as the others
-]
+NOON, ONE = "2024-01-01T12:00", "2024-01-01T13:00"
+
+#: One kind of time each.
+CLOCKS: dict[str, Callable[[str], Any]] = {
+    "numpy, ns": lambda text: np.datetime64(text, "ns"),
+    "numpy, s": lambda text: np.datetime64(text, "s"),
+    "pandas": pd.Timestamp,
+    "datetime": dt.datetime.fromisoformat,
+}
 
 
-@pytest.mark.parametrize("next_time", TIMES, ids=lambda time: type(time).__name__ + str(time.__class__.__module__ == "numpy" and time.dtype))
+@pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("unit", ["s", "us", "ns"])
-def test_one_instant_written_in_several_ways(unit: str, next_time: Any) -> None:
-    """A live feed has other types of time than the history from a file."""
-    times = np.array(["2024-01-01T11:00", NOON], f"M8[{unit}]")
-    first = {"close": [1.0, 2.0], "timestamp": times}
-    assert steps(grown(first, {"close": 2.0, "timestamp": next_time}))[1:] == [1.5, 1.5]
-    later = next_time + (datetime.timedelta(hours=1))
-    assert steps(grown(first, {"close": 4.0, "timestamp": later}))[1:] == [1.5, 3.0]
+def test_one_instant_written_in_several_ways(unit: str, clock: str) -> None:
+    """A live feed may have another type of time than the history from a file."""
+    first = {"close": [1.0, 2.0], "timestamp": np.array(["2024-01-01T11:00", NOON], f"M8[{unit}]")}
+    noon, one = map(CLOCKS[clock], (NOON, ONE))
+    assert steps(grown(first, {"close": 2.0, "timestamp": noon}))[1:] == [1.5, 1.5]
+    assert steps(grown(first, {"close": 4.0, "timestamp": one}))[1:] == [1.5, 3.0]
 
 
 @pytest.mark.parametrize("next_time", ["2024-01-01T12:00", 5, 1.5, None])
@@ -309,7 +312,9 @@ def test_a_cold_start_takes_candles_without_volume() -> None:
 
 def without(tf: str, pt: str) -> Callable[[Any], Any]:
     def change(bars: Any) -> Any:
-        return {t: {p: s for p, s in sides.items() if (t, p) != (tf, pt)} for t, sides in bars.items()}
+        return {
+            t: {p: s for p, s in sides.items() if (t, p) != (tf, pt)} for t, sides in bars.items()
+        }
 
     return change
 
@@ -322,7 +327,10 @@ def replaced(tf: str, pt: str, series: Any) -> Callable[[Any], Any]:
 
 
 def altered(tf: str, pt: str, **columns: Any) -> Callable[[Any], Any]:
-    return lambda bars: replaced(tf, pt, {**bars[tf][pt], **columns})(bars)
+    def change(bars: Any) -> Any:
+        return {**bars, tf: {**bars[tf], pt: {**bars[tf][pt], **columns}}}
+
+    return change
 
 
 def dropped(tf: str, pt: str, column: str) -> Callable[[Any], Any]:
@@ -352,7 +360,7 @@ REFUSED: dict[str, tuple[type[Exception], Callable[[Any], Any]]] = {
     "bad candle": (ic.SchemaError, replaced("M5", "bid", [None, candle(1.0), {"close": 1.0}])),
     "bad price": (
         ic.SchemaError,
-        replaced("M5", "bid", [None, candle(1.0), candle(1.0) | {"low": "x"}]),  # type: ignore[arg-type]
+        replaced("M5", "bid", [None, candle(1.0), candle(1.0) | {"low": "x"}]),
     ),
     "complex price": (
         ic.SchemaError,
@@ -431,21 +439,22 @@ def attempts(column: Array) -> Iterator[Callable[[], object]]:
     yield lambda: anything.setflags(write=True)
     yield lambda: anything.fill(1.0)
     yield lambda: anything.put(0, 1.0)
-    yield lambda: anything.sort()
+    yield anything.sort
     yield lambda: anything.partition(3)
     yield lambda: anything.byteswap(inplace=True)
     yield lambda: np.copyto(anything, 1.0)
     yield lambda: np.add(anything, 1.0, out=anything)
     yield lambda: np.nan_to_num(anything, copy=False)
     yield lambda: np.random.default_rng(0).shuffle(anything)
-    yield lambda: memoryview(anything).__setitem__(0, 1.0)
+    whole: Any = memoryview(anything)
+    yield lambda: whole.__setitem__(0, 1.0)
     yield lambda: anything.data.cast("B").__setitem__(0, 1)
     for other in (
         anything.view(),
         anything.view(np.uint64),
         anything[3:],
         anything[::-1],
-        anything.reshape(2, -1),
+        anything.reshape(1, -1),
         anything.ravel(),
         np.asarray(anything),
         np.frombuffer(anything),
@@ -689,9 +698,10 @@ def test_an_interruption_leaves_no_wrong_numbers(
             backend.error, backend.late = error, late
         run(self, *columns)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(type(error)):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CountingMachine, "run", interrupted)
-        cache.append(feed[40:43])
+        with pytest.raises(type(error)):
+            cache.append(feed[40:43])
     bars = len(cache)
     assert bars in {40, 43}
     assert as_bits(every_result(cache)) == expected(feed, bars)
@@ -705,10 +715,8 @@ def test_a_failing_peek_harms_nobody() -> None:
     every_result(cache)
     peek = cache.peek(feed.bar(40))
     backend.error, backend.late = ic.BackendError("trap"), True
-    try:
+    with contextlib.suppress(ic.BackendError):
         every_result(peek)
-    except ic.BackendError:
-        pass
     assert as_bits(every_result(peek)) == expected(feed, 41)
     assert as_bits(every_result(cache)) == expected(feed, 40)
     cache.append(feed[40:50])
@@ -825,11 +833,27 @@ def test_bars_that_come_between_looking_up_and_computing() -> None:
     assert cache.ema("M1", "bid", "close", 1).tolist() == [1.0, 2.0, 3.0]
 
 
+def test_bars_that_come_while_a_result_is_computed() -> None:
+    """It is handed out, since it was asked for before, but not kept."""
+    cache, _ = counted({"M1": {"bid": {"close": [1.0, 2.0]}}})
+    run = CountingMachine.run
+
+    def meanwhile(self: CountingMachine, *columns: Any) -> None:
+        patch.undo()
+        cache.append({"M1": {"bid": {"close": 3.0}}})
+        run(self, *columns)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CountingMachine, "run", meanwhile)
+        assert cache.ema("M1", "bid", "close", 1).tolist() in ([1.0, 2.0], [1.0, 2.0, 3.0])
+    assert cache.ema("M1", "bid", "close", 1).tolist() == [1.0, 2.0, 3.0]
+
+
 # --- life cycles ---
 
 
 @pytest.mark.parametrize(
-    ("backend", "lives"), [("native", 10_000), ("wasm", 3_000), ("python", 1_000)]
+    ("backend", "lives"), [("native", 10_000), ("wasm", 1_000), ("python", 1_000)]
 )
 def test_lives_leave_no_memory_behind(backend: str, lives: int) -> None:
     """Caches are made, asked, extended, peeked at and dropped; the process does not grow."""
@@ -845,5 +869,3 @@ def test_lives_leave_no_memory_behind(backend: str, lives: int) -> None:
     grown_by, objects = map(int, done.stdout.split())
     assert grown_by < 6000  # KiB; a leak of one array per life would be more
     assert objects < 200
-
-

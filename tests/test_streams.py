@@ -69,7 +69,8 @@ def fed(name: str, bars: int = 20, **params: Any) -> ic.Stream:
 def test_bar_by_bar(name: str) -> None:
     for bars in with_gaps(90, 3), with_partial_gaps(90, 4):
         for params in list(parameter_sets(ic.catalog()[name]))[:4]:
-            stream = ic.stream(name, **params)
+            given: dict[str, Any] = dict(params)
+            stream = ic.stream(name, **given)
             results = [stream.update(*row) for row in rows(name, bars)]
             assert collected(name, results) == bits(compute(name, bars, params))
             assert stream.bars == 90
@@ -83,7 +84,7 @@ def test_by_name_and_by_position_are_the_same(name: str) -> None:
     for row in rows(name, with_gaps(40)):
         named = dict(zip(inputs, row, strict=True))
         backwards = dict(reversed(named.items()))
-        missing = {name: None if value != value else value for name, value in backwards.items()}
+        missing = {name: None if np.isnan(value) else value for name, value in backwards.items()}
         del backwards[inputs[0]]
         results = {
             repr(streams[0].update(*row)),
@@ -107,8 +108,9 @@ def test_what_a_number_is() -> None:
 @every_indicator
 def test_results_are_plain(name: str) -> None:
     stream = fed(name)
-    for result in stream.update(*[101.0] * len(stream.spec.inputs)), stream.peek(
-        *[102.0] * len(stream.spec.inputs)
+    for result in (
+        stream.update(*[101.0] * len(stream.spec.inputs)),
+        stream.peek(*[102.0] * len(stream.spec.inputs)),
     ):
         values = result if isinstance(result, tuple) else (result,)
         assert [type(value) for value in values] == [float] * len(stream.spec.outputs)
@@ -136,7 +138,9 @@ def test_many_and_one_take_turns(name: str) -> None:
             names = getattr(result, "_fields", ("",))
             found.append({n: np.array([v]) for n, v in zip(names, values, strict=True)})
         else:
-            found.append(as_columns(stream.update_many(**dict(zip(spec.inputs, part, strict=True)))))
+            found.append(
+                as_columns(stream.update_many(**dict(zip(spec.inputs, part, strict=True))))
+            )
         at += run
     assert at == stream.bars == 1100
     joined = {key: np.concatenate([one[key] for one in found]) for key in found[0]}
@@ -235,17 +239,18 @@ def test_a_stream_stays_on_its_backend() -> None:
 # --- copies ---
 
 
-def pickled(protocol: int) -> Callable[[ic.Stream], ic.Stream]:
+def pickled(protocol: int) -> Callable[[Any], Any]:
     return lambda stream: pickle.loads(pickle.dumps(stream, protocol))  # noqa: S301
 
 
-COPIES: dict[str, Callable[[ic.Stream], ic.Stream]] = {
+COPIES: dict[str, Callable[[Any], Any]] = {
     "copy": ic.Stream.copy,
     "copy.copy": copy.copy,
     "copy.deepcopy": copy.deepcopy,
     "restore": lambda stream: ic.restore(stream.save()),
     "in a list": lambda stream: copy.deepcopy([stream])[0],
-} | {f"pickle {n}": pickled(n) for n in range(pickle.HIGHEST_PROTOCOL + 1)}
+    **{f"pickle {n}": pickled(n) for n in range(pickle.HIGHEST_PROTOCOL + 1)},
+}
 
 
 @every_backend
