@@ -17,7 +17,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
+.PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy format clean soak golden test-golden test-node test-aarch64
 
 help: ## list the targets
@@ -74,6 +74,17 @@ format: $(VENV)/stamp-python ## format Rust and Python
 clean: ## remove everything that is not in git and can be made again
 	rm -rf target $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
+
+# --- longer than `make test`: docs/robustness.md ---
+
+CASES ?= 1000000
+SECONDS_EACH ?= 60
+
+fuzz: $(VENV)/stamp-python ## hostile cases on every instruction set and in WebAssembly; CASES=..., SECONDS_EACH=...
+	PYTHON=$(BIN)/python bash tools/fuzz.sh $(CASES) $(SECONDS_EACH)
+
+valgrind: setup ## the extension module under valgrind
+	PYTHON=$(BIN)/python bash tools/valgrind.sh
 
 # --- the parts of `make test` ---
 

@@ -11,7 +11,8 @@ import sys
 
 import indicator_cache as ic
 
-from .bars import Bars, with_gaps
+from .bars import Bars
+from .strategies import gappy
 
 NAMES = tuple(ic.catalog())
 
@@ -37,7 +38,7 @@ def live(bars: Bars, number: int) -> None:
 def main() -> None:
     """Live, and measure."""
     backend, lives = sys.argv[1], int(sys.argv[2])
-    bars = with_gaps(210)
+    bars = gappy(210)
     before = objects = 0
     with ic.use_backend(backend):
         for number in range(lives):

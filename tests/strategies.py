@@ -46,11 +46,17 @@ class Case(NamedTuple):
 
 
 def _holes(bars: Bars, rng: np.random.Generator) -> Bars:
+    """Bars missing alone and in runs, in the beginning too, and most of them present."""
     count = len(bars["close"])
     holes = rng.random(count) < 0.05
-    for begin in rng.integers(0, count + 1, 3):
-        holes[begin : begin + rng.integers(2, 30)] = True
+    for begin in 0, *rng.integers(0, count + 1, 3):
+        holes[begin : begin + rng.integers(1, count // 12 + 2)] = True
     return missing(bars, holes)
+
+
+def gappy(bars: int, seed: int = 0) -> Bars:
+    """A walk with missing bars, however short it is."""
+    return _holes(walk(bars, seed), np.random.default_rng(seed))
 
 
 def _sprinkled(bars: Bars, rng: np.random.Generator, values: Array, share: float = 0.05) -> Bars:

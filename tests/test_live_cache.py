@@ -23,7 +23,8 @@ import indicator_cache as ic
 from indicator_cache.backends.python import PythonBackend
 from indicator_cache.backends.reference import Machine as ReferenceMachine
 
-from .bars import FIELDS, Array, as_columns, missing, walk, with_gaps, with_partial_gaps
+from .bars import FIELDS, Array, as_columns, missing, walk, with_partial_gaps
+from .strategies import gappy
 
 NAMES = tuple(ic.catalog())
 nan = np.nan
@@ -57,7 +58,7 @@ class Feed:
         times = np.datetime64("2024-01-01", "ns") + at * np.timedelta64(5, "m")
         garbage = {name: np.where(absent, 1e6, column) for name, column in repeated.items()}
         self.tables: dict[tuple[str, str], dict[str, Any]] = {
-            ("M1", "bid"): dict(with_gaps(max(bars, 40), seed)),
+            ("M1", "bid"): dict(gappy(max(bars, 40), seed)),
             ("M1", "ask"): {**with_partial_gaps(max(bars, 40), seed), "valid": ~absent},
             ("M5", "ask"): {**missing(repeated, absent), "timestamp": at},
             ("H1", "bid"): {**garbage, "timestamp": times, "valid": ~absent},

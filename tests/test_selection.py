@@ -135,7 +135,7 @@ def test_binaries_of_other_sources_are_refused(tmp_path: Path) -> None:
     """A library or module that was built from other declarations never computes."""
     catalog = copy_of_the_package(tmp_path) / "_generated" / "catalog.py"
     text = catalog.read_text(encoding="utf-8")
-    changed = re.sub(r"(?i)= 0x[0-9a-f]{12,16}\b", "= 0x1234567890abcdef", text)
+    changed = re.sub(r"(?i)= 0x[0-9a-f]{8,16}\b", "= 0x12345678", text)
     assert changed != text
     catalog.write_text(changed, encoding="utf-8")
     first, native, wasm = shown(path=tmp_path)

@@ -29,9 +29,9 @@ from .bars import (
     compute,
     parameter_sets,
     walk,
-    with_gaps,
     with_partial_gaps,
 )
+from .strategies import gappy
 
 NAMES = tuple(ic.catalog())
 nan = np.nan
@@ -67,7 +67,7 @@ def fed(name: str, bars: int = 20, **params: Any) -> ic.Stream:
 @every_backend
 @every_indicator
 def test_bar_by_bar(name: str) -> None:
-    for bars in with_gaps(90, 3), with_partial_gaps(90, 4):
+    for bars in gappy(90, 3), with_partial_gaps(90, 4):
         for params in list(parameter_sets(ic.catalog()[name]))[:4]:
             given: dict[str, Any] = dict(params)
             stream = ic.stream(name, **given)
@@ -81,7 +81,7 @@ def test_bar_by_bar(name: str) -> None:
 def test_by_name_and_by_position_are_the_same(name: str) -> None:
     inputs = ic.catalog()[name].inputs
     streams = [ic.stream(name) for _ in range(3)]
-    for row in rows(name, with_gaps(40)):
+    for row in rows(name, gappy(40)):
         named = dict(zip(inputs, row, strict=True))
         backwards = dict(reversed(named.items()))
         missing = {name: None if np.isnan(value) else value for name, value in backwards.items()}
@@ -124,7 +124,7 @@ def test_results_are_plain(name: str) -> None:
 @every_indicator
 def test_many_and_one_take_turns(name: str) -> None:
     """Across the edges of blocks of 8, 16 and 512 bars."""
-    bars = with_gaps(1100, 5)
+    bars = gappy(1100, 5)
     spec = ic.catalog()[name]
     columns = columns_of(spec, bars)
     stream = ic.stream(name)
@@ -178,7 +178,7 @@ def test_arrays_of_any_kind() -> None:
 def test_peek_changes_nothing(name: str) -> None:
     stream = ic.stream(name)
     width = len(stream.spec.inputs)
-    for row in rows(name, with_gaps(70)):
+    for row in rows(name, gappy(70)):
         state = stream.save()
         for other in [nan] * width, [1e12] * width, [np.inf] * width, [0.0] * width:
             stream.peek(*other)
@@ -204,7 +204,7 @@ def test_peeking_for_long_does_not_use_up_memory(backend: str) -> None:
 def test_reset(name: str) -> None:
     stream = ic.stream(name)
     new = stream.save()
-    columns = columns_of(stream.spec, with_gaps(600))
+    columns = columns_of(stream.spec, gappy(600))
     first = bits(as_columns(stream.update_many(*columns)))
     stream.reset()
     assert stream.bars == 0
@@ -257,7 +257,7 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("way", COPIES)
 @every_indicator
 def test_copies_go_on_independently(name: str, way: str) -> None:
-    bars = with_gaps(60, 8)
+    bars = gappy(60, 8)
     stream = ic.stream(name)
     every = list(rows(name, bars))
     for row in every[:33]:

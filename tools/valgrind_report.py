@@ -1,7 +1,7 @@
 """Print what valgrind says of the extension module in a short and in a longer run of the same.
 
-Fails at any error, and at leaks that are larger in the longer run. What is lost once and never again
-belongs to the interpreter's life: PyO3 keeps the definitions of a class for ever.
+Fails at any error, and at leaks that are larger in the longer run. What is lost once and never
+again belongs to the interpreter's life: PyO3 keeps the definitions of a class for ever.
 """
 
 from __future__ import annotations

@@ -13,37 +13,36 @@ FloatArray = npt.NDArray[np.float64]
 
 T = TypeVar("T", bound=np.generic)
 
-#: What ``float`` takes without complaint, though it is no number to anybody who is careful.
-NOT_NUMBERS = (bool, np.bool_, str, bytes, bytearray, memoryview, np.complexfloating)
-
 #: Kinds of numpy types that are numbers: signed, unsigned, floating.
 _NUMBERS = "iuf"
 
 
-def as_column(name: str, values: npt.ArrayLike) -> FloatArray:
+def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
     """Return `values` as a column, the very same array where that is possible.
 
     Raises
     ------
     SchemaError
-        When they are not one row of real numbers.
+        When they are not one row of real numbers; its message begins with `where`.
     """
     try:
         array = np.asanyarray(values)
     except (TypeError, ValueError) as error:
-        raise SchemaError(name, f"expected a row of numbers: {error}") from error
+        raise SchemaError(name, f"{where}expected a row of numbers: {error}") from error
+    if array.ndim != 1:
+        raise SchemaError(
+            name, f"{where}expected one dimension, got {array.ndim} (shape {array.shape})"
+        )
+    if array.dtype.kind not in _NUMBERS and array.size:
+        raise SchemaError(name, f"{where}expected real numbers, got an array of {array.dtype}")
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(np.float64), np.nan)
-    if array.ndim != 1:
-        raise SchemaError(name, f"expected one dimension, got {array.ndim} (shape {array.shape})")
-    if array.dtype.kind not in _NUMBERS and array.size:
-        raise SchemaError(name, f"expected real numbers, got an array of {array.dtype}")
     column = np.ascontiguousarray(np.asarray(array), dtype=np.float64)
     # A field of a packed record may begin anywhere.
     return column if column.flags.aligned else column.copy()
 
 
-def same_length(columns: dict[str, FloatArray]) -> int:
+def same_length(columns: dict[str, FloatArray], where: str = "") -> int:
     """Return the length of all columns.
 
     Raises
@@ -55,7 +54,7 @@ def same_length(columns: dict[str, FloatArray]) -> int:
     for name, other in rest:
         if len(other) != len(column):
             raise SchemaError(
-                name, f"expected {len(column)} bars, as many as {first}, got {len(other)}"
+                name, f"{where}expected {len(column)} bars, as many as {first}, got {len(other)}"
             )
     return len(column)
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import NOT_NUMBERS, FloatArray, Growing, as_column, same_length
+from ._arrays import FloatArray, Growing, as_column, same_length
+from ._numbers import real
 from .errors import SchemaError
 
 __all__ = ["FIELDS", "Batch", "Series", "read_next", "read_series"]
@@ -33,6 +34,8 @@ class Tail(NamedTuple):
     values: tuple[float, ...] = ()
     #: Candles begun so far, by the flags of a table.
     begun: int = 0
+    #: Type of the timestamps.
+    dtype: np.dtype[Any] | None = None
 
 
 class Batch(NamedTuple):
@@ -75,7 +78,9 @@ class Series:
     def extended(self, batch: Batch) -> Series:
         """Return the series with more bars. Arrays of this one stay as they are."""
         columns = {
-            name: column.extended(batch.columns[name]) for name, column in self._columns.items()
+            name: column.extended(batch.columns[name])
+            for name, column in self._columns.items()
+            if name in batch.columns
         }
         new_bar = self._new_bar
         if new_bar is not None and batch.new_bar is not None:
@@ -87,6 +92,7 @@ class Series:
         columns = {
             name: Growing(np.append(column, batch.columns[name]), self.bars + batch.bars)
             for name, column in self._views.items()
+            if name in batch.columns
         }
         new_bar = None
         if self._new_bar is not None and batch.new_bar is not None:
@@ -162,7 +168,8 @@ def read_series(label: str, bars: object, *, native: bool) -> Series:
             f"expected a sequence of candles or a mapping from names to columns, got "
             f"{type(bars).__name__}",
         )
-    candles = bars if type(bars) is list else list(bars)
+    # A copy: reading a candle may run any code, which may change the list.
+    candles = list(bars)
     fields = _fields_of(candles)
     return Series.of(label, _read_candles(label, candles, fields, Tail("candles"), native=native))
 
@@ -178,7 +185,9 @@ def read_next(series: Series, bars: object) -> Batch:
     if series.tail.kind == "candles":
         several = isinstance(bars, Sequence) and not hasattr(bars, "_fields")
         candles = list(bars) if several else [bars]  # type: ignore[call-overload]
-        return _read_candles(series.label, candles, series.names, series.tail, native=False)
+        # Until there is a candle, it is open which fields candles have.
+        fields = _fields_of(candles) if series.tail.last is _MISSING else series.names
+        return _read_candles(series.label, candles, fields, series.tail, native=False)
     if not isinstance(bars, Mapping):
         raise SchemaError(
             series.label,
@@ -199,10 +208,10 @@ def read_next(series: Series, bars: object) -> Batch:
 def _read_table(label: str, table: Mapping[Any, Any], names: tuple[str, ...], tail: Tail) -> Batch:
     columns = {
         # A copy: what the caller does to the arrays later must not change cached results.
-        name: as_column(f"{label}: {name}", table[name]).copy()
+        name: as_column(name, table[name], f"{label}: ").copy()
         for name in names
     }
-    bars = same_length({f"{label}: {name}": column for name, column in columns.items()})
+    bars = same_length(columns, f"{label}: ")
     missing = np.logical_and.reduce([np.isnan(column) for column in columns.values()])
     if "valid" in table:
         missing |= ~_flags(label, table, "valid", bars)
@@ -212,7 +221,9 @@ def _read_table(label: str, table: Mapping[Any, Any], names: tuple[str, ...], ta
         identity: npt.NDArray[Any] = tail.begun + np.cumsum(_flags(label, table, "new_bar", bars))
         tail = tail._replace(begun=int(identity[-1]) if bars else tail.begun)
     elif tail.kind == "timestamp":
-        identity = _other(label, table, "timestamp", bars)
+        identity = _timestamps(label, table, bars, tail)
+        if bars:
+            tail = tail._replace(dtype=identity.dtype)
     else:
         return Batch(bars, columns, None, tail)
     where = np.flatnonzero(~missing)
@@ -227,14 +238,31 @@ def _read_table(label: str, table: Mapping[Any, Any], names: tuple[str, ...], ta
 def _other(label: str, table: Mapping[Any, Any], name: str, bars: int) -> npt.NDArray[Any]:
     array = np.asarray(table[name])
     if array.shape != (bars,):
-        raise SchemaError(f"{label}: {name}", f"expected {bars} bars, got shape {array.shape}")
+        raise SchemaError(name, f"{label}: expected {bars} bars, got shape {array.shape}")
     return array
+
+
+def _timestamps(label: str, table: Mapping[Any, Any], bars: int, tail: Tail) -> npt.NDArray[Any]:
+    """Return timestamps in the type of those before: other types never compare equal."""
+    array = _other(label, table, "timestamp", bars)
+    if tail.dtype is None or array.dtype == tail.dtype:
+        return array
+    if tail.dtype.kind == array.dtype.kind or (tail.dtype.kind == "M" and _are_dates(array)):
+        return array.astype(tail.dtype)
+    raise SchemaError(
+        "timestamp", f"{label}: expected {tail.dtype}, as before, got an array of {array.dtype}"
+    )
+
+
+def _are_dates(array: npt.NDArray[Any]) -> bool:
+    """Whether these are Python's dates, with which `numpy` knows what to do."""
+    return array.dtype.kind == "O" and all(hasattr(value, "isoformat") for value in array)
 
 
 def _flags(label: str, table: Mapping[Any, Any], name: str, bars: int) -> BoolArray:
     array = _other(label, table, name, bars)
     if array.dtype != np.bool_ and array.size:
-        raise SchemaError(f"{label}: {name}", f"expected booleans, got an array of {array.dtype}")
+        raise SchemaError(name, f"{label}: expected booleans, got an array of {array.dtype}")
     return array.astype(np.bool_)
 
 
@@ -314,11 +342,9 @@ def _number(label: str, bar: int, candle: object, field: str) -> float:
         raise SchemaError(
             field, f"{label}: the {type(candle).__name__} candle at bar {bar} has no such field"
         )
-    if not isinstance(value, NOT_NUMBERS):
-        try:
-            return float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
-            pass
+    number = real(value)
+    if number is not None:
+        return number
     raise SchemaError(
         field,
         f"{label}: the candle at bar {bar} has {value!r} where a number or None belongs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 __all__ = ["CacheStats", "ResultStore"]
 
@@ -29,10 +29,12 @@ class CacheStats(NamedTuple):
 class _Flight:
     """A computation under way."""
 
-    __slots__ = ("done",)
+    __slots__ = ("done", "results")
 
     def __init__(self) -> None:
         self.done = threading.Event()
+        #: The result, once there is one; still empty when the computation failed.
+        self.results: list[Any] = []
 
 
 class ResultStore(Generic[T]):
@@ -65,6 +67,11 @@ class ResultStore(Generic[T]):
             if owner:
                 return self._fly(key, compute, flight, generation)
             flight.done.wait()
+            # Handed over, since a result is not always kept.
+            for result in flight.results:
+                with self._lock:
+                    self._hits += 1
+                return cast("T", result)
 
     def _fly(
         self,
@@ -75,6 +82,7 @@ class ResultStore(Generic[T]):
     ) -> T:
         try:
             result, size = compute()
+            flight.results.append(result)
             with self._lock:
                 self._misses += 1
                 # A result whose computation began before clear() is handed out, but not kept.

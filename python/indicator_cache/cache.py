@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 import threading
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from ._arrays import FloatArray, Growing
 from ._compute import Result, normalise, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
+from ._generated.results import BollingerResult
+from ._numbers import whole
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
@@ -172,6 +173,21 @@ class IndicatorCache(CacheMethods):
             source = "close"
         return self._get(spec, tf, pt, source, values, i, stepwise=stepwise)
 
+    @overload
+    def ema_stepwise(
+        self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., i: None = ...
+    ) -> FloatArray: ...
+
+    @overload
+    def ema_stepwise(
+        self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., *, i: int
+    ) -> float: ...
+
+    @overload
+    def ema_stepwise(
+        self, tf: Hashable, pt: Hashable, source: str, period: int, i: int
+    ) -> float: ...
+
     def ema_stepwise(
         self,
         tf: Hashable,
@@ -183,6 +199,34 @@ class IndicatorCache(CacheMethods):
         """Exponential moving average over new candles only; see :meth:`view` and :meth:`ema`."""
         return self._get(BY_NAME["ema"], tf, pt, source, (period,), i, stepwise=True)
 
+    @overload
+    def bollinger_stepwise(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str = ...,
+        period: int = ...,
+        std_factor: float = ...,
+        i: None = ...,
+    ) -> BollingerResult[FloatArray]: ...
+
+    @overload
+    def bollinger_stepwise(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str = ...,
+        period: int = ...,
+        std_factor: float = ...,
+        *,
+        i: int,
+    ) -> BollingerResult[float]: ...
+
+    @overload
+    def bollinger_stepwise(
+        self, tf: Hashable, pt: Hashable, source: str, period: int, std_factor: float, i: int
+    ) -> BollingerResult[float]: ...
+
     def bollinger_stepwise(
         self,
         tf: Hashable,
@@ -193,9 +237,8 @@ class IndicatorCache(CacheMethods):
         i: int | None = None,
     ) -> Result:
         """Bollinger bands over new candles only; see :meth:`view` and :meth:`bollinger`."""
-        return self._get(
-            BY_NAME["bollinger"], tf, pt, source, (period, std_factor), i, stepwise=True
-        )
+        values = (period, std_factor)
+        return self._get(BY_NAME["bollinger"], tf, pt, source, values, i, stepwise=True)
 
     def append(self, bars: Mapping[Any, Mapping[Any, object]]) -> None:
         """Add the next bar, or bars, of every series.
@@ -236,7 +279,7 @@ class IndicatorCache(CacheMethods):
                 for key, entry in self._store.items():
                     try:
                         longer = entry.extended(series[entry.tf][entry.pt])
-                    except (BackendError, MemoryError):
+                    except (BackendError, MemoryError, SchemaError):
                         # The result will be computed anew when somebody asks for it.
                         continue
                     extended[key] = longer, longer.size
@@ -508,12 +551,10 @@ def _value(column: FloatArray, bar: int) -> float:
 
 def bar_index(i: object) -> int:
     """Return `i` as a plain integer."""
-    if not isinstance(i, bool):
-        try:
-            return operator.index(i)  # type: ignore[arg-type]
-        except TypeError:
-            pass
-    raise ParameterError("i", i, "a whole number, or None")
+    bar = whole(i)
+    if bar is None:
+        raise ParameterError("i", i, "a whole number, or None")
+    return bar
 
 
 def check_source(source: object) -> None:

@@ -87,12 +87,15 @@ class SchemaError(IndicatorCacheError, ValueError):
 class StateError(IndicatorCacheError, ValueError):
     """The bytes are not the state of a stream that this version can go on from."""
 
+    #: How the message begins, here and in the compiled backends.
+    PREFIX = "not a usable saved state: "
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"not a usable saved state: {self.reason}"
+        return self.PREFIX + self.reason
 
 
 class BackendUnavailableError(IndicatorCacheError, ImportError):

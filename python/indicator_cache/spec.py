@@ -6,10 +6,10 @@ They are made from the kernels' own declarations, so they cannot differ from wha
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from ._numbers import real, whole
 from .errors import ParameterError
 
 __all__ = ["Accuracy", "IndicatorSpec", "Output", "Parameter"]
@@ -42,7 +42,7 @@ class Parameter(NamedTuple):
             For anything out of range, and for what only looks like a number: a bool, a float where
             a whole number belongs, a string, NaN.
         """
-        number = _whole(value) if self.kind == "integer" else _real(value)
+        number = whole(value) if self.kind == "integer" else _finite(value)
         if number is None or not self.min <= number <= self.max:
             raise ParameterError(self.name, value, self.expected)
         return number
@@ -158,21 +158,7 @@ def find_spec(catalog: Mapping[str, IndicatorSpec], name: object) -> IndicatorSp
     return spec
 
 
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        # Takes numpy's integers too, and refuses floats and numpy's bools.
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        return None
-
-
-def _real(value: object) -> float | None:
-    if isinstance(value, (bool, str, bytes)) or type(value).__name__ in {"bool", "bool_"}:
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+def _finite(value: object) -> float | None:
+    number = real(value)
+    # One zero for both: they are one key, so they have to be one value.
+    return number + 0.0 if number is not None and math.isfinite(number) else None

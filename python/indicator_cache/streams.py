@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import NOT_NUMBERS, as_column, same_length
+from ._arrays import as_column, same_length
 from ._compute import Result, results
 from ._generated.catalog import BY_NAME
+from ._numbers import real
 from .backends.reference.state import read_header
 from .errors import ParameterError, StateError
 from .spec import IndicatorSpec, find_spec
@@ -240,9 +241,7 @@ def _number(name: str, value: object) -> float:
         return value
     if value is None:
         return np.nan
-    if not isinstance(value, NOT_NUMBERS):
-        try:
-            return float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
-            pass
+    number = real(value)
+    if number is not None:
+        return number
     raise ParameterError(name, value, "a number, or None where it is missing")

@@ -23,6 +23,8 @@ use alloc::vec::Vec;
 
 const MAGIC: &[u8; 4] = b"ICST";
 const VERSION: u16 = 1;
+/// Of bars taken: leaves room for all that one run can add.
+const MOST_BARS: u64 = 1 << 62;
 const CHECKSUM_BYTES: usize = 4;
 
 /// A stateful part of a kernel.
@@ -163,6 +165,9 @@ impl<'a> Header<'a> {
         let [count] = from.array()?;
         let params = (0..count).map(|_| from.float()).collect::<Result<_, _>>()?;
         let bars = from.integer()?;
+        if bars > MOST_BARS {
+            return Err(Error::State("it has taken more bars than there can be"));
+        }
         Ok((
             Self {
                 name,

@@ -15,7 +15,7 @@ use indicator_core::state::{Reader, State, Writer};
 use indicator_core::{Error, kernel};
 use std::panic::catch_unwind;
 
-const CASES: u64 = 30_000;
+const CASES: u64 = 20_000;
 
 #[test]
 fn every_kernel_survives() {

@@ -7,7 +7,7 @@ use crate::columns::check_layout;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyType};
 
 /// Fills one column per field, and the flag `new_bar`, from `candles`.
 ///
@@ -29,10 +29,19 @@ pub(crate) fn fill_columns(
     let mut starts: Vec<u8> = Vec::with_capacity(candles.len());
     let mut values = vec![f64::NAN; fields.len()];
     let mut last: Option<Bound<'_, PyAny>> = None;
+    let mut plain: Option<Bound<'_, PyType>> = None;
     for candle in candles {
         let present = !candle.is_none();
         let new = present && !last.as_ref().is_some_and(|last| last.is(&candle));
         if new {
+            // The type of the candle before is known; asking about a new one takes a while.
+            let kind = candle.get_type();
+            if !plain.as_ref().is_some_and(|plain| plain.is(&kind)) {
+                if candle.cast_exact::<PyDict>().is_err() && candle.cast::<PyMapping>().is_ok() {
+                    return Ok(false);
+                }
+                plain = Some(kind);
+            }
             for (value, field) in values.iter_mut().zip(&fields) {
                 let Some(found) = read(&candle, field)? else {
                     return Ok(false);

@@ -126,7 +126,9 @@ impl Module {
                 Ok(())
             }
             8 => {
-                let copy = self.machine(block[0])?.boxed_clone();
+                // Not by cloning, which traps when memory is short.
+                let state = self.machine(block[0])?.save();
+                let copy = registry::restore(&state).map_err(|error| failure(&error))?;
                 block[0] = self.keep(copy);
                 Ok(())
             }

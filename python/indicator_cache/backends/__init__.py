@@ -151,7 +151,7 @@ def load(name: str) -> Backend:
     BackendUnavailableError
         When it cannot be used here.
     """
-    if name not in _MODULES:
+    if name not in NAMES:
         raise ParameterError("backend", name, f"one of {', '.join(NAMES)}")
     with _selection.lock:
         backend = _selection.loaded.get(name)

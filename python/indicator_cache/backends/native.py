@@ -48,7 +48,7 @@ class NativeBackend:
         try:
             return _native.Machine.restore(state, self.portable)
         except ValueError as error:
-            raise StateError(str(error)) from error
+            raise StateError(str(error).removeprefix(StateError.PREFIX)) from error
 
     def run(
         self,

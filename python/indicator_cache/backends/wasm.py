@@ -149,6 +149,10 @@ class _Instance:
     def drop(self, handle: int) -> None:
         self._operate(_DROP, handle)
 
+    def drop_orphans(self) -> None:
+        while self.orphans and not self.broken:
+            self.drop(self.orphans.pop())
+
     def _put(self, data: bytes) -> int:
         address = self._allocate(max(len(data), 1))
         self._at(address, _BYTE, len(data))[:] = np.frombuffer(data, _BYTE)
@@ -192,7 +196,7 @@ class _Instance:
         if status == _OUT_OF_MEMORY:
             raise MemoryError(f"{self._answer().decode()}; {MEMORY_LIMIT_VARIABLE} sets the limit")
         if status == _BAD_STATE:
-            raise StateError(self._answer().decode())
+            raise StateError(self._answer().decode().removeprefix(StateError.PREFIX))
         if status:
             raise BackendError(self._answer().decode())
 
@@ -225,8 +229,11 @@ class _Instance:
 class Machine:
     """One indicator with its state, in an instance of the module."""
 
-    def __init__(self, spec: IndicatorSpec, instance: _Instance, handle: int) -> None:
+    def __init__(
+        self, spec: IndicatorSpec, backend: WasmBackend, instance: _Instance, handle: int
+    ) -> None:
         self._spec = spec
+        self._backend = backend
         self._instance = instance
         self._handle = handle
         # Finalisers run at any point of any thread, even inside a call: they only leave a note.
@@ -240,6 +247,7 @@ class Machine:
                 raise BackendError(
                     "this state was lost when its WebAssembly instance failed in another call"
                 )
+            self._instance.drop_orphans()
             yield self._instance
 
     @property
@@ -261,7 +269,15 @@ class Machine:
 
     def peek(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """Return what :meth:`update` would, without taking the bar."""
-        return self.copy().update(values)
+        outputs = np.empty((len(self._spec.outputs), 1))
+        with self._alone() as instance:
+            twin = instance.copy(self._handle)
+            try:
+                instance.run(twin, [np.array([value]) for value in values], list(outputs))
+            finally:
+                if not instance.broken:
+                    instance.drop(twin)
+        return tuple(outputs[:, 0].tolist())
 
     def save(self) -> bytes:
         """Return the state as bytes."""
@@ -271,7 +287,11 @@ class Machine:
     def copy(self) -> Machine:
         """Return an independent machine in the same state."""
         with self._alone() as instance:
-            return Machine(self._spec, instance, instance.copy(self._handle))
+            try:
+                return Machine(self._spec, self._backend, instance, instance.copy(self._handle))
+            except MemoryError:
+                state = instance.save(self._handle)
+        return self._backend.restore(self._spec, state)
 
     def reset(self) -> None:
         """Go back to the state after construction."""
@@ -304,7 +324,8 @@ class WasmBackend:
         self._alive: weakref.WeakSet[_Instance] = weakref.WeakSet()
         self._lock = threading.Lock()
         # wasmtime's own finalisers fail noisily once the interpreter is being taken apart.
-        weakref.finalize(self, _close, self._alive)
+        self._shared: list[wasmtime.Engine | wasmtime.Module] = []
+        weakref.finalize(self, _close, self._alive, self._shared)
         try:
             self._build()
         except wasmtime.WasmtimeError:
@@ -327,6 +348,7 @@ class WasmBackend:
             setattr(config, name, value)
         self._engine = wasmtime.Engine(config)
         self._module = wasmtime.Module(self._engine, self.bytecode)
+        self._shared += [self._module, self._engine]
         if self._module.imports:
             raise BackendUnavailableError("the WebAssembly module wants to import something")
         instance = self._new_instance()
@@ -356,8 +378,7 @@ class WasmBackend:
             instance = self._instances[threading.get_ident() % len(self._instances)]
             instance.lock.acquire()
         try:
-            while instance.orphans and not instance.broken:
-                instance.drop(instance.orphans.pop())
+            instance.drop_orphans()
             yield instance
         finally:
             instance.lock.release()
@@ -400,11 +421,11 @@ class WasmBackend:
         """Build a machine in an instance with room for it."""
         with self._any() as instance:
             try:
-                return Machine(spec, instance, build(instance))
+                return Machine(spec, self, instance, build(instance))
             except MemoryError:
                 fresh = self._new_instance()
         # Only one that is full of other states is worth another try in an empty one.
-        machine = Machine(spec, fresh, build(fresh))
+        machine = Machine(spec, self, fresh, build(fresh))
         with self._lock:
             self._instances.insert(0, fresh)
         return machine
@@ -448,9 +469,13 @@ class WasmBackend:
         }
 
 
-def _close(instances: weakref.WeakSet[_Instance]) -> None:
+def _close(
+    instances: weakref.WeakSet[_Instance], shared: list[wasmtime.Engine | wasmtime.Module]
+) -> None:
     for instance in instances:
         instance.close()
+    for one in shared:
+        one.close()
 
 
 def create() -> WasmBackend:

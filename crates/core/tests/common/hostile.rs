@@ -75,10 +75,12 @@ impl Digest {
     fn bytes(&mut self, bytes: &[u8]) {
         self.word(bytes.len() as u64);
         let (words, rest) = bytes.as_chunks();
-        words
-            .iter()
-            .for_each(|&word| self.word(u64::from_le_bytes(word)));
-        rest.iter().for_each(|&byte| self.word(u64::from(byte)));
+        for &word in words {
+            self.word(u64::from_le_bytes(word));
+        }
+        for &byte in rest {
+            self.word(u64::from(byte));
+        }
     }
 }
 

@@ -19,6 +19,7 @@ __all__ = ["Header", "Reader", "Writer", "read_header", "seal"]
 
 _MAGIC = b"ICST"
 _VERSION = 1
+_MOST_BARS = 1 << 62
 _CHECKSUM = struct.Struct("<I")
 
 
@@ -118,4 +119,7 @@ def read_header(state: bytes) -> tuple[Header, Reader]:
         raise StateError("it belongs to an unknown indicator") from None
     revision = int.from_bytes(reader.take(4), "little")
     params = tuple(reader.floats(reader.take(1)[0]).tolist())
-    return Header(name, revision, params, reader.integer()), reader
+    bars = reader.integer()
+    if bars > _MOST_BARS:
+        raise StateError("it has taken more bars than there can be")
+    return Header(name, revision, params, bars), reader
