@@ -182,6 +182,8 @@ def test_data_is_exact_and_hostile() -> None:
     assert set(np.signbit(zeros).tolist()) == {False, True}
     nans = close["nan-payloads"][np.isnan(close["nan-payloads"])].view(np.uint64)
     assert len(set(nans.tolist())) == 5
+    pairs = close["mirrored"]
+    assert np.any((pairs[1:] == -pairs[:-1]) & (pairs[1:] != 0))
     tiny = sys.float_info.min
     assert 0 < np.min(close["denormals"]) < np.max(close["denormals"]) < tiny
     assert np.min(close["smallest-normals"]) < tiny < np.max(close["smallest-normals"])

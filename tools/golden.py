@@ -164,6 +164,15 @@ def magnitudes(random: Random) -> Bars:
     return {name: np.array([price() for _ in range(1200)]) for name in FIELDS}
 
 
+def mirrored(random: Random) -> Bars:
+    """Make neighbours of equal size and opposite sign, so that comparisons meet ties."""
+    sizes = [random.between(2**52, 2**53 - 1) for _ in range(40)]
+    rows = (
+        tuple(random.between(-1, 1) * size for _ in FIELDS) for size in sizes for _ in range(20)
+    )
+    return columns(rows, -46)
+
+
 def any_bits(random: Random) -> Bars:
     return {
         name: np.array([random.bits(64) for _ in range(600)], np.uint64).view(np.float64)
@@ -201,6 +210,7 @@ MADE: dict[str, Callable[[Random], Bars]] = {
     "denormals": lambda random: columns(walk(random, 1200, 2**20, 2**14), -1074),
     "smallest-normals": lambda random: columns(walk(random, 1200, 2**52, 2**46), -1074),
     "near-2^1000": lambda random: columns(walk(random, 600, 2**52, 2**48), 1000 - 52),
+    "mirrored": mirrored,
     "overflow": lambda random: signs(random, 1024 - 53),
     "any-bits": any_bits,
 }

@@ -133,7 +133,9 @@ impl Ewm {
     }
 
     /// Takes the next values of `x`; writes the mean at each.
-    #[inline(always)]
+    // One instruction set there, and every copy has to be downloaded and compiled.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run(&mut self, x: &[f64], out: &mut [f64]) {
         let mut start = 0;
         while start < x.len() {

@@ -243,7 +243,8 @@ impl WindowMean {
     }
 
     /// Takes the next `N` values of `x` at most; writes the mean at each.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run<const N: usize>(&mut self, x: &[f64], mean: &mut [f64]) {
         self.0.run::<N>(
             x,
@@ -298,7 +299,8 @@ impl WindowMoments {
     }
 
     /// Takes the next `N` values of `x` at most; writes mean and sum of squared deviations.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run<const N: usize>(&mut self, x: &[f64], mean: &mut [f64], squares: &mut [f64]) {
         self.0.run::<N>(
             x,
