@@ -351,7 +351,7 @@ def test_other_errors_in_a_property(kind: type[Exception]) -> None:
 class Meddler:
     """A candle that changes the list it is in when it is read."""
 
-    high = low = close = 1.0
+    high = low = close = volume = 1.0
 
     def __init__(self, change: Callable[[], object]) -> None:
         self._change = change

@@ -250,7 +250,7 @@ BAD_BARS: dict[str, tuple[Any, str, str]] = {
     "lengths": (
         {"M1": {"bid": {"close": CLOSE, "high": CLOSE[1:]}}},
         "close",
-        "expected 59 bars, as many as M1 bid: high, got 60",
+        "expected 59 bars, as many as high, got 60",
     ),
     "lengths of series": (
         {"M1": {"bid": BARS}, "H1": {"ask": {"close": CLOSE[1:]}}},
