@@ -455,7 +455,7 @@ ACCURACY_DOC = (
 
 MAGNITUDE_DOC = (
     "Where `m` is `1 + 1 / alpha` times the same average of magnitudes, `alpha` its smoothing "
-    "factor; or times what two bars in a row reached within the last eight bars or, fading by "
+    "factor; or times what two bars in a row reached within the last sixteen bars or, fading by "
     "`1 - alpha` a bar, before them, if that is larger."
 )
 

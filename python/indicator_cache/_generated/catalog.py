@@ -9,7 +9,7 @@ __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0xdd447c9c
+FINGERPRINT = 0xd19429a0
 
 _CATALOG = (
     IndicatorSpec(
@@ -31,7 +31,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=1,
@@ -78,7 +78,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=3,
@@ -99,7 +99,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=4,
@@ -124,7 +124,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=5,
@@ -166,7 +166,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=7,

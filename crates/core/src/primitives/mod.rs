@@ -9,6 +9,7 @@
 //! | [`delay::Delay`] | the value `p` bars ago | constant |
 
 pub mod delay;
+pub mod order;
 pub mod recurrence;
 pub mod window;
 
@@ -26,6 +27,21 @@ pub fn canonical(value: f64) -> f64 {
     } else {
         value.to_bits()
     })
+}
+
+/// Whether every value is below `limit` in magnitude, and none is NaN. `limit` is above zero.
+///
+/// On bits, in whose order the magnitudes stand: unlike comparisons, which end in flags, these sums
+/// stay in the lanes they came in.
+#[inline(always)]
+#[must_use]
+pub fn all_below(limit: f64, values: &[f64]) -> bool {
+    const SIGN: u64 = 1 << 63;
+    let to_sign = SIGN - limit.to_bits();
+    let over = values.iter().fold(0, |over, value| {
+        over | ((value.to_bits() & !SIGN) + to_sign)
+    });
+    over & SIGN == 0
 }
 
 /// Correctly rounded square root.

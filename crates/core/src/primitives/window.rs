@@ -20,8 +20,8 @@
 //! length join as means: `mean = mean_b + (mean_a - mean_b) * w` where `b`, the older piece, is the
 //! longer one. So a constant window gives exactly the constant and a deviation of exactly zero.
 
-use super::NAN;
 use super::delay::Ring;
+use super::{NAN, all_below};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
@@ -77,8 +77,13 @@ struct Tree<F, const P: usize> {
     /// The inputs of the last window: all that has to be saved.
     inputs: Ring,
     bars: usize,
+    /// Calm values in a row at the end, see [`CALM`].
+    calm: usize,
     fold: core::marker::PhantomData<F>,
 }
+
+/// Nothing overflows in a window of values below this.
+const CALM: f64 = f64::from_bits((980 + 1023) << 52);
 
 /// Pieces of `2^level` bars at some successive bars, with their place in the windows there.
 struct Piece<'a, const P: usize> {
@@ -87,6 +92,8 @@ struct Piece<'a, const P: usize> {
     newer: usize,
     /// The bars whose windows these are pieces of, counted from the first of the run.
     at: Range<usize>,
+    /// Whether those windows hold numbers below [`CALM`] and nothing else.
+    calm: bool,
     columns: [&'a [f64]; P],
 }
 
@@ -103,6 +110,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             rings,
             inputs: Ring::new(period - 1)?,
             bars: 0,
+            calm: 0,
             fold: core::marker::PhantomData,
         })
     }
@@ -111,6 +119,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     #[inline(always)]
     fn run<const N: usize>(&mut self, x: &[f64], mut piece: impl FnMut(Piece<'_, P>)) {
         let n = x.len();
+        let calm = self.is_calm(x);
         let (mut current, mut joined) = ([[0.0; N]; P], [[0.0; N]; P]);
         let (mut current, mut joined) = (&mut current, &mut joined);
         for j in 0..n {
@@ -132,6 +141,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
                         level,
                         newer,
                         at,
+                        calm,
                         columns,
                     });
                 }
@@ -140,6 +150,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
                     level,
                     newer,
                     at: from_rings..n,
+                    calm,
                     columns,
                 });
             }
@@ -173,10 +184,24 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         self.bars = self.bars.wrapping_add(n);
     }
 
+    /// Takes note of the next values; whether every window that ends at one of them is calm.
+    #[inline(always)]
+    fn is_calm(&mut self, x: &[f64]) -> bool {
+        let before = self.calm >= self.period - 1;
+        let calm = all_below(CALM, x);
+        self.calm = if calm {
+            self.calm.saturating_add(x.len())
+        } else {
+            x.iter().rev().take_while(|x| x.abs() < CALM).count()
+        };
+        before && calm
+    }
+
     fn reset(&mut self) {
         self.rings.iter_mut().for_each(Ring::clear);
         self.inputs.clear();
         self.bars = 0;
+        self.calm = 0;
     }
 
     fn save(&self, to: &mut Writer) {
@@ -222,6 +247,12 @@ impl Joint {
             newer * self.newer + older * self.older
         }
     }
+
+    /// The same, of pieces of calm windows.
+    #[inline(always)]
+    fn calm_mean(&self, newer: f64, older: f64) -> f64 {
+        older + (newer - older) * self.newer
+    }
 }
 
 /// `2^-level`
@@ -252,6 +283,7 @@ impl WindowMean {
                  level,
                  newer,
                  at,
+                 calm,
                  columns: [sum],
              }| {
                 let scale = reciprocal(level);
@@ -260,9 +292,16 @@ impl WindowMean {
                     for (mean, &sum) in mean.iter_mut().zip(sum) {
                         *mean = sum * scale;
                     }
+                    return;
+                }
+                let joint = Joint::new(newer, level);
+                let rows = mean.iter_mut().zip(sum);
+                if calm {
+                    for (mean, &sum) in rows {
+                        *mean = joint.calm_mean(*mean, sum * scale);
+                    }
                 } else {
-                    let joint = Joint::new(newer, level);
-                    for (mean, &sum) in mean.iter_mut().zip(sum) {
+                    for (mean, &sum) in rows {
                         *mean = joint.mean(*mean, sum * scale);
                     }
                 }
@@ -308,6 +347,7 @@ impl WindowMoments {
                  level,
                  newer,
                  at,
+                 calm,
                  columns: [sum, scaled],
              }| {
                 let scale = reciprocal(level);
@@ -321,15 +361,19 @@ impl WindowMoments {
                         *mean = sum * scale;
                         *squares = scaled * scale;
                     }
-                } else {
-                    let joint = Joint::new(newer, level);
-                    for ((mean, squares), (&sum, &scaled)) in rows {
-                        let older = sum * scale;
-                        let difference = *mean - older;
-                        *squares =
-                            (*squares + scaled * scale) + difference * difference * joint.squares;
-                        *mean = joint.mean(*mean, older);
-                    }
+                    return;
+                }
+                let joint = Joint::new(newer, level);
+                for ((mean, squares), (&sum, &scaled)) in rows {
+                    let older = sum * scale;
+                    let difference = *mean - older;
+                    *squares =
+                        (*squares + scaled * scale) + difference * difference * joint.squares;
+                    *mean = if calm {
+                        joint.calm_mean(*mean, older)
+                    } else {
+                        joint.mean(*mean, older)
+                    };
                 }
             },
         );
