@@ -158,13 +158,16 @@ EMA = ic.catalog()["ema"].revision
 
 def header(
     name: bytes = b"ema",
-    revision: int = EMA,
+    revision: int | None = None,
     params: tuple[float, ...] = (20.0,),
     *,
     magic: bytes = b"ICST",
     version: int = 1,
     rest: bytes = b"",
 ) -> bytes:
+    if revision is None:
+        spec = ic.catalog().get(name.decode("latin-1"))
+        revision = spec.revision if spec else 1
     return sealed(
         struct.pack("<4sHB", magic, version, len(name))
         + name
@@ -206,10 +209,10 @@ FOREIGN: list[tuple[Any, str]] = [
     (header(params=(np.inf,)), "period must be a whole number"),
     (header(params=(2.0**70,)), "period must be a whole number"),
     (
-        header(b"bollinger", revision=1, params=(20.0, np.nan)),
+        header(b"bollinger", params=(20.0, np.nan)),
         "std_factor must be a number from 0.0",
     ),
-    (header(b"bollinger", revision=1, params=(20.0, -1.0)), "std_factor must be a number from 0.0"),
+    (header(b"bollinger", params=(20.0, -1.0)), "std_factor must be a number from 0.0"),
     (None, "expected bytes, got NoneType"),
     ("ICST", "expected bytes, got str"),
     ([73, 67, 83, 84], "expected bytes, got list"),
