@@ -1,0 +1,85 @@
+"""Timing by interleaved rounds, on machines that are never quiet.
+
+Every contender runs once in each round, so that whatever else the machine does meanwhile hits all
+of them alike. The least of many rounds is the time without disturbance; the median is there to
+tell how much disturbance there was.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any, NamedTuple, TypeAlias
+
+Call: TypeAlias = Callable[[], Any]
+
+#: Calls that are shorter are timed several at once, in seconds.
+SAMPLE = 250e-6
+
+#: Rounds at most, and at least for those that are slow.
+MOST, FEWEST = 60, 3
+
+
+class Contender(NamedTuple):
+    """What is timed, and what is done before each sample, outside the time."""
+
+    call: Call
+    prepare: Call | None = None
+
+
+class Timing(NamedTuple):
+    """Seconds that one call takes."""
+
+    best: float
+    median: float
+    rounds: int
+
+
+def seconds(contender: Contender, number: int) -> float:
+    """Return the mean time of some calls in a row, whose results are dropped one by one."""
+    call, prepare = contender
+    if prepare is not None:
+        prepare()
+    turns = range(number)
+    start = time.perf_counter()
+    for _ in turns:
+        call()
+    return (time.perf_counter() - start) / number
+
+
+def interleaved(contenders: Mapping[str, Contender], allowance: float = 0.4) -> dict[str, Timing]:
+    """Time each contender in turn, over and over.
+
+    Parameters
+    ----------
+    contenders
+        What to call, by name.
+    allowance
+        Seconds after which a contender sits out the rest, if it had its fewest rounds.
+    """
+    numbers: dict[str, int] = {}
+    for name, contender in contenders.items():
+        seconds(contender, 1)
+        numbers[name] = max(1, round(SAMPLE / max(seconds(contender, 1), 1e-9)))
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    spent = dict.fromkeys(contenders, 0.0)
+    names = list(contenders)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for turn in range(MOST):
+            # Rotated, so that nobody always finds the processor's caches as the same other left them.
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                if turn < FEWEST or spent[name] < allowance:
+                    sample = seconds(contenders[name], numbers[name])
+                    samples[name].append(sample)
+                    spent[name] += sample * numbers[name]
+            if turn >= FEWEST and all(used >= allowance for used in spent.values()):
+                break
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: Timing(min(taken), median(taken), len(taken)) for name, taken in samples.items()}
