@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
 from indicator_cache import _native
+
+ROOT = Path(__file__).resolve().parent.parent
 
 #: Instruction sets that could make a difference here.
 SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512vl", "asimd", "sve")
@@ -37,12 +40,13 @@ def _caches() -> str:
 
 
 def _rustc() -> str:
-    try:
-        return subprocess.run(
-            ["rustc", "--version"], capture_output=True, text=True, check=True
-        ).stdout.split()[1]
-    except (OSError, subprocess.CalledProcessError):
+    rustc = shutil.which("rustc")
+    if rustc is None:
         return "not here"
+    done = subprocess.run(  # noqa: S603 - what builds the extension
+        [rustc, "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout.split()[1]
 
 
 def facts() -> dict[str, str]:

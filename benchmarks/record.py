@@ -146,7 +146,7 @@ def dumps(plain: dict[str, Any]) -> str:
 
 _Row = TypeVar("_Row", Cell, Memory, Instructions)
 
-_KINDS = {"str": str, "int": int, "float": (int, float)}
+_KINDS: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
 
 
 def _rows(kind: type[_Row], values: Any) -> list[_Row]:  # noqa: ANN401 - parsed JSON

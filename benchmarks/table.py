@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-import indicator_cache as ic
 from tests.bars import Array, Bars, columns_of, walk
 from tests.oracles import ORACLES
+
+import indicator_cache as ic
 
 from .peers import Functions
 from .record import Record
@@ -30,6 +30,9 @@ LARGE = 1_000_000
 COPY, TOUCH, DIVIDE = "copy", "touch", "divide"
 
 PANDAS = "pandas"
+
+#: Seconds for each contender of an operation at a size.
+ALLOWANCE = 0.4
 
 #: Bars of a block in which columns that are read twice stay in the second-level cache.
 _BLOCK = 1 << 14
@@ -131,7 +134,7 @@ def measure(
     record: Record,
     peers: dict[str, Functions],
     sizes: tuple[int, ...] = SIZES,
-    allowance: float = 0.4,
+    allowance: float = ALLOWANCE,
     only: set[tuple[str, int]] | None = None,
 ) -> None:
     """Fill the record's cells; with `only`, those operations at those sizes."""

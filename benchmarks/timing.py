@@ -70,7 +70,7 @@ def interleaved(contenders: Mapping[str, Contender], allowance: float = 0.4) -> 
     gc.disable()
     try:
         for turn in range(MOST):
-            # Rotated, so that nobody always finds the processor's caches as the same other left them.
+            # Rotated, so that nobody always finds the caches as the same other one left them.
             first = turn % len(names)
             for name in names[first:] + names[:first]:
                 if turn < FEWEST or spent[name] < allowance:
