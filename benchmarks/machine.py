@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -64,7 +65,8 @@ def facts() -> dict[str, str]:
         "caches": _caches(),
         "instruction sets": " ".join(name for name in SETS if name in known),
         "native path": _native.cpu(),
-        "system": f"{platform.system()} {platform.release()}",
+        # Without what its builder appended.
+        "system": f"{platform.system()} {re.split(r'[^0-9.]', platform.release())[0]}",
         "libc": " ".join(platform.libc_ver()),
     }
 

@@ -39,10 +39,14 @@ def row(*words: object) -> str:
     return f"| {' | '.join(map(str, words))} |"
 
 
+def digits(value: float) -> str:
+    """Return as many digits as are worth reading."""
+    return f"{float(f'{value:.3g}'):,g}"
+
+
 def time(seconds: float) -> str:
-    """Return microseconds, with as many digits as are worth reading."""
-    value = float(f"{seconds * 1e6:.3g}")
-    return f"{value:,g}"
+    """Return microseconds."""
+    return digits(seconds * 1e6)
 
 
 def columns_of(record: Record, bars: int) -> list[str]:
@@ -244,7 +248,7 @@ def chart(record: Record, path: Path = CHART) -> None:
             own = {*ic.backends.NAMES, cached("native"), cached("wasm")}
             colours = ["#1f6f8b" if name in own else "#b8b8b8" for name in names]
             drawn = axis.barh(names, values, color=colours, height=0.75)
-            axis.bar_label(drawn, [f"{value:.3g}" for value in values], padding=2)
+            axis.bar_label(drawn, [digits(value) for value in values], padding=2)
             axis.set_title(operation, fontweight="bold")
             axis.set_xlim(0, max(values) * 1.15)
             axis.spines[["top", "right"]].set_visible(False)

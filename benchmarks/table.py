@@ -80,9 +80,9 @@ def touch_blocks(inputs: list[Array], outputs: int) -> list[Array]:
 
 
 def first_call(cache: ic.IndicatorCache, method: Callable[[], Any]) -> None:
-    """Forget the results and ask again."""
-    cache.clear()
+    """Ask, then forget: a function's result is dropped after its call as well."""
     method()
+    cache.clear()
 
 
 def contenders(

@@ -18,6 +18,13 @@ Call: TypeAlias = Callable[[], Any]
 #: Calls that are shorter are timed several at once, in seconds.
 SAMPLE = 250e-6
 
+#: Calls of a turn that do not count. At a million bars it takes so many until columns that nobody
+#: else has read are as deep in the processor's caches as those that everybody reads.
+WARM = 4
+
+#: Calls that are longer do not notice.
+LONG = 20e-3
+
 #: Rounds at most, and at least for those that are slow.
 MOST, FEWEST = 60, 3
 
@@ -37,11 +44,17 @@ class Timing(NamedTuple):
     rounds: int
 
 
-def seconds(contender: Contender, number: int) -> float:
-    """Return the mean time of some calls in a row, whose results are dropped one by one."""
+def seconds(contender: Contender, number: int, *, warm: int = 1) -> float:
+    """Return the mean time of some calls in a row, whose results are dropped one by one.
+
+    They come after `warm` calls that do not count: some contenders share their columns with others,
+    who have just read them, and some have columns of their own.
+    """
     call, prepare = contender
     if prepare is not None:
         prepare()
+    for _ in range(warm):
+        call()
     turns = range(number)
     start = time.perf_counter()
     for _ in turns:
@@ -60,9 +73,11 @@ def interleaved(contenders: Mapping[str, Contender], allowance: float = 0.4) -> 
         Seconds after which a contender sits out the rest, if it had its fewest rounds.
     """
     numbers: dict[str, int] = {}
+    warm: dict[str, int] = {}
     for name, contender in contenders.items():
-        seconds(contender, 1)
-        numbers[name] = max(1, round(SAMPLE / max(seconds(contender, 1), 1e-9)))
+        once = max(seconds(contender, 1), 1e-9)
+        numbers[name] = max(1, round(SAMPLE / once))
+        warm[name] = WARM if once < LONG else 0
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     spent = dict.fromkeys(contenders, 0.0)
     names = list(contenders)
@@ -74,9 +89,10 @@ def interleaved(contenders: Mapping[str, Contender], allowance: float = 0.4) -> 
             first = turn % len(names)
             for name in names[first:] + names[:first]:
                 if turn < FEWEST or spent[name] < allowance:
-                    sample = seconds(contenders[name], numbers[name])
+                    began = time.perf_counter()
+                    sample = seconds(contenders[name], numbers[name], warm=warm[name])
                     samples[name].append(sample)
-                    spent[name] += sample * numbers[name]
+                    spent[name] += time.perf_counter() - began
             if turn >= FEWEST and all(used >= allowance for used in spent.values()):
                 break
     finally:

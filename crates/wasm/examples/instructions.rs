@@ -46,7 +46,7 @@ fn counted(
 
 fn run_of(path: &str) -> Result<Run, String> {
     match path {
-        "portable" => Ok(|machine, inputs, outputs| machine.run(inputs, outputs)),
+        "portable" => Ok(Machine::run),
         #[cfg(target_arch = "x86_64")]
         "avx2" if std::arch::is_x86_feature_detected!("avx2") => Ok(|machine, inputs, outputs| {
             let run = machine.avx2();
