@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 import indicator_cache as ic
+
+from .timing import Contender, seconds
 
 Array = npt.NDArray[np.float64]
 
@@ -78,11 +79,7 @@ def long(who: str, name: str, size: str) -> tuple[float, float, int, int, int]:
     call_of(who, name, [column[:1000] for column in columns])()
     call = call_of(who, name, columns)
     grown, outputs = peak(call)
-    times = []
-    for _ in range(TURNS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
+    times = [seconds(Contender(call), 1, warm=0) for _ in range(TURNS)]
     return min(times), median(times), TURNS, grown, outputs
 
 

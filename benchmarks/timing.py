@@ -44,6 +44,20 @@ class Timing(NamedTuple):
     rounds: int
 
 
+def now() -> tuple[float, float]:
+    """Return the time, and the time that the process has been running on a processor."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(start: tuple[float, float]) -> float:
+    """Return the seconds since then, less those in which others had the processor.
+
+    Where two threads work at once, the process runs for longer than the time that passes: then it
+    is the latter.
+    """
+    return min(end - begin for begin, end in zip(start, now(), strict=True))
+
+
 def seconds(contender: Contender, number: int, *, warm: int = 1) -> float:
     """Return the mean time of some calls in a row, whose results are dropped one by one.
 
@@ -56,10 +70,10 @@ def seconds(contender: Contender, number: int, *, warm: int = 1) -> float:
     for _ in range(warm):
         call()
     turns = range(number)
-    start = time.perf_counter()
+    start = now()
     for _ in turns:
         call()
-    return (time.perf_counter() - start) / number
+    return since(start) / number
 
 
 def interleaved(contenders: Mapping[str, Contender], allowance: float = 0.4) -> dict[str, Timing]:
