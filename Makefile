@@ -66,11 +66,11 @@ accuracy: setup ## measure errors, here and elsewhere; writes docs/accuracy.md
 	$(BIN)/python -m pip install --quiet --group peers
 	$(BIN)/python tools/accuracy.py
 
-bench: bench-peers ## measure speed and memory beside others; writes docs/performance.md; ARGS=--long for 100,000,000 bars
+bench: bench-peers ## measure speed and memory beside others; writes docs/performance.md; ARGS=--long: 100,000,000 bars
 	$(BIN)/python -m benchmarks run $(ARGS)
 
-bench-compare: bench-peers ## measure again: what is slower than in the last record
-	$(BIN)/python -m benchmarks compare $(ARGS)
+bench-compare: setup ## measure again: what is slower than in the last record
+	$(BIN)/python -m benchmarks compare
 
 # Those that cannot be installed here are left out of the tables.
 bench-peers: setup
