@@ -62,7 +62,8 @@ def against_last() -> int:
     found = compare.slower(before, now)
     if found:
         again = started()
-        table.measure(again, {}, only={(worse.operation, worse.bars) for worse in found})
+        doubtful = {(worse.operation, worse.bars) for worse in found}
+        table.measure(again, {}, allowance=5 * table.ALLOWANCE, only=doubtful)
         found = compare.confirmed(found, compare.slower(before, again))
     instructions.measure(now)
     found += compare.longer(before, now)
