@@ -46,9 +46,8 @@ def build() -> Path:
 def command(
     program: str, name: str, path: str, *, bars: int = BACKTEST, runs: int = 1
 ) -> list[str]:
-    """Return the call of the program for an indicator with default parameters."""
-    params = ic.catalog()[name].normalise({})
-    return [program, name, str(bars), path, str(runs), *(f"{value!r}" for value in params)]
+    """Return the call of the program for an indicator."""
+    return [program, name, str(bars), path, str(runs)]
 
 
 def count(valgrind: str, program: Path, name: str, path: str) -> int:

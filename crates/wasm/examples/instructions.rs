@@ -1,5 +1,5 @@
-//! Runs of one kernel, to count its instructions or to draw its flame graph:
-//! `instructions KERNEL BARS PATH RUNS PARAMETERS...`, where PATH is `portable` or `avx2`.
+//! Runs of one kernel with default parameters, to count its instructions or to draw its flame graph:
+//! `instructions KERNEL BARS PATH RUNS`, where PATH is `portable` or `avx2`.
 //!
 //! What is to be counted happens in [`counted`], which callgrind finds by its name. This is here because AVX2
 //! needs `unsafe`, which the core does without.
@@ -11,14 +11,12 @@ type Run = fn(&mut dyn Machine, &[&[f64]], &mut [&mut [f64]]) -> Result<(), Erro
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [name, bars, path, runs, params @ ..] = &words[..] else {
-        return Err("usage: instructions KERNEL BARS PATH RUNS PARAMETERS...".into());
+    let [name, bars, path, runs] = &words[..] else {
+        return Err("usage: instructions KERNEL BARS PATH RUNS".into());
     };
     let entry = registry::find(name).ok_or_else(|| format!("no kernel {name}"))?;
-    let params: Vec<f64> = params
-        .iter()
-        .map(|word| word.parse())
-        .collect::<Result<_, _>>()?;
+    let params = entry.spec.params.iter().map(|param| param.domain.default());
+    let params: Vec<f64> = params.collect();
     let run = run_of(path)?;
     let bars: usize = bars.parse()?;
     let inputs: Vec<Vec<f64>> = entry.spec.inputs.iter().map(|x| column(x, bars)).collect();
