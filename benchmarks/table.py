@@ -54,8 +54,8 @@ def cached(backend: str) -> str:
 
 
 def defaults(spec: ic.IndicatorSpec) -> list[Any]:
-    """Return default parameters, integers as such."""
-    return [int(p.default) if p.kind == "integer" else p.default for p in spec.parameters]
+    """Return default parameters, as they would be given by position."""
+    return list(spec.normalise({}))
 
 
 def touch_columns(inputs: list[Array], outputs: int) -> list[Array]:
