@@ -103,10 +103,10 @@ def interleaved(contenders: Mapping[str, Contender], allowance: float = 0.4) -> 
             first = turn % len(names)
             for name in names[first:] + names[:first]:
                 if turn < FEWEST or spent[name] < allowance:
-                    began = time.perf_counter()
+                    began = now()
                     sample = seconds(contenders[name], numbers[name], warm=warm[name])
                     samples[name].append(sample)
-                    spent[name] += time.perf_counter() - began
+                    spent[name] += since(began)
             if turn >= FEWEST and all(used >= allowance for used in spent.values()):
                 break
     finally:
