@@ -18,7 +18,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
-  generate accuracy format clean soak golden test-golden test-node test-aarch64
+  generate accuracy bench bench-compare bench-peers format clean soak golden test-golden test-node test-aarch64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,17 @@ soak: setup ## the laws on new random cases, SECONDS=600 long
 accuracy: setup ## measure errors, here and elsewhere; writes docs/accuracy.md
 	$(BIN)/python -m pip install --quiet --group peers
 	$(BIN)/python tools/accuracy.py
+
+bench: bench-peers ## measure speed and memory beside others; writes docs/performance.md; ARGS=--long: 100,000,000 bars
+	$(BIN)/python -m benchmarks run $(ARGS)
+
+bench-compare: setup ## measure again: what is slower than in the last record
+	$(BIN)/python -m benchmarks compare
+
+# Those that cannot be installed here are left out of the tables.
+bench-peers: setup
+	@$(BIN)/python -m pip install --quiet --group bench || $(BIN)/python -m pip install --quiet --group peers || \
+	  echo 'bench: some peers could not be installed' >&2
 
 format: $(VENV)/stamp-python ## format Rust and Python
 	cargo fmt --all
