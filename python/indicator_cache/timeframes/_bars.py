@@ -110,15 +110,25 @@ def _instants(label: str, name: str, given: Any) -> tuple[IntArray, bool]:  # no
             f"{label}: expected timestamps, or nanoseconds as integers, got an array of "
             f"{array.dtype}",
         )
-    # In microseconds first: there, dates beyond the range are still themselves.
-    rough = array.astype("datetime64[us]").astype(np.int64)
-    outside = np.flatnonzero((rough < _FIRST // 1000) | (rough >= _LAST // 1000))
-    if len(outside):
-        row = int(outside[0])
+    if array.dtype != "datetime64[ns]":
+        # In microseconds first: there, dates beyond the range are still themselves.
+        rough = array.astype("datetime64[us]").astype(np.int64)
+        _check_years(label, name, rough, 1000)
+        array = array.astype("datetime64[ns]")
+    stamps = array.astype(np.int64)
+    _check_years(label, name, stamps, 1)
+    return stamps, aware
+
+
+def _check_years(label: str, name: str, stamps: IntArray, unit: int) -> None:
+    """Refuse times, counted in so many nanoseconds, in which nobody traded. NaT is one of them."""
+    low, high = _FIRST // unit, _LAST // unit
+    if len(stamps) and not low <= stamps.min() <= stamps.max() < high:
+        row = int(np.flatnonzero((stamps < low) | (stamps >= high))[0])
+        given = stamps[row : row + 1].view("datetime64[ns]" if unit == 1 else "datetime64[us]")[0]
         raise SchemaError(
-            name, f"{label}: expected times from 1700 to 2200, got {array[row]} at row {row}"
+            name, f"{label}: expected times from 1700 to 2200, got {given} at row {row}"
         )
-    return array.astype("datetime64[ns]").astype(np.int64), aware
 
 
 def _of_datetimes(
@@ -133,7 +143,7 @@ def _of_datetimes(
         if aware is not None and zoned != aware:
             raise SchemaError(
                 name,
-                f"{label}: timestamps with and without a zone; the first change is at row {row}",
+                f"{label}: timestamps with and without a zone, changing at row {row}",
             )
         aware = zoned
         if zoned and isinstance(value, dt.datetime):

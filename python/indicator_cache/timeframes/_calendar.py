@@ -111,8 +111,12 @@ class Calendar(NamedTuple):
         if timeframe.unit == "s":
             step = timeframe.number * SECOND
             start = np.repeat(opens, rows)
-            start += (instants - start) // step * step
-            return Buckets(start, np.minimum(start + step, np.repeat(closes, rows)), inside)
+            since = instants - start
+            since //= step
+            since *= step
+            start += since
+            end = np.add(start, step, out=since)
+            return Buckets(start, np.minimum(end, np.repeat(closes, rows), out=end), inside)
         numbers, group = np.unique(self._group(timeframe, dates), return_inverse=True)
         start, end = self._bounds(timeframe, numbers)
         return Buckets(np.repeat(start[group], rows), np.repeat(end[group], rows), inside)

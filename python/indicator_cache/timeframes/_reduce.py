@@ -41,43 +41,47 @@ def running(columns: Mapping[str, FloatArray], begins: IndexArray) -> dict[str, 
 def _reduced(name: str, x: FloatArray, begins: IndexArray) -> FloatArray:
     if not len(begins):
         return np.empty(0)
-    present = ~np.isnan(x)
+    missing = np.isnan(x)
+    complete = not missing.any()
     if name in _EXTREMES:
         extreme, nothing = _EXTREMES[name]
-        return _floats(extreme.reduceat(_keys(x, present, nothing), begins), nothing)
-    ends = np.append(begins[1:], len(x))
-    # Rows with a value, and where among them each group begins and ends.
-    rows = np.flatnonzero(present)
-    first, end = np.searchsorted(rows, begins), np.searchsorted(rows, ends)
+        return _floats(extreme.reduceat(_keys(x, missing, nothing), begins), nothing)
+    # Of each group the first value, and where the values of the next one begin.
+    rows = None if complete else np.flatnonzero(~missing)
+    first, end = begins, np.append(begins[1:], len(x))
+    if name == "volume":
+        group = np.repeat(np.arange(len(begins)), end - begins)
+        # Adds one by one, in the order of the rows.
+        sums = np.bincount(group, x if complete else np.where(missing, 0.0, x))
+        sums[np.isnan(sums)] = np.nan
+    if rows is not None:
+        first, end = np.searchsorted(rows, first), np.searchsorted(rows, end)
     some = first < end
+    wanted = (first if name == "open" else end - 1)[some]
     result = np.full(len(begins), np.nan)
     if name == "volume":
-        group = np.repeat(np.arange(len(begins)), ends - begins)
-        # Adds one by one, in the order of the rows.
-        sums = np.bincount(group, np.where(present, x, 0.0), len(begins))
         result[some] = sums[some]
-        result[np.isnan(result)] = np.nan
     else:
-        result[some] = x[rows[first[some] if name == "open" else end[some] - 1]]
+        result[some] = x[wanted if rows is None else rows[wanted]]
     return result
 
 
 def _running(name: str, x: FloatArray, begins: IndexArray) -> FloatArray:
     if not len(begins):
         return np.empty(0)
-    present = ~np.isnan(x)
+    missing = np.isnan(x)
     if name in _EXTREMES:
         extreme, nothing = _EXTREMES[name]
-        keys = _keys(x, present, nothing)
+        keys = _keys(x, missing, nothing)
         _accumulate(extreme, keys, begins)
         return _floats(keys, nothing)
     begin = np.repeat(begins, np.diff(begins, append=len(x)))
     at = np.arange(len(x))
-    latest = np.maximum.accumulate(np.where(present, at, -1))
+    latest = np.maximum.accumulate(np.where(missing, -1, at))
     some = latest >= begin
     result = np.full(len(x), np.nan)
     if name == "volume":
-        sums = np.where(present, x, 0.0) + 0.0
+        sums = np.where(missing, 0.0, x) + 0.0
         with np.errstate(invalid="ignore", over="ignore"):
             _accumulate(np.add, sums, begins)
         result[some] = sums[some]
@@ -85,7 +89,7 @@ def _running(name: str, x: FloatArray, begins: IndexArray) -> FloatArray:
     elif name == "close":
         result[some] = x[latest[some]]
     else:
-        rows = np.flatnonzero(present)
+        rows = np.flatnonzero(~missing)
         first = np.searchsorted(rows, begin[some])
         result[some] = x[rows[first]]
     return result
@@ -107,9 +111,11 @@ def _accumulate(ufunc: np.ufunc, values: npt.NDArray[np.generic], begins: IndexA
         values[rows] = ufunc(values[rows - 1], values[rows])
 
 
-def _keys(x: FloatArray, present: npt.NDArray[np.bool_], nothing: int) -> IntArray:
+def _keys(x: FloatArray, missing: npt.NDArray[np.bool_], nothing: int) -> IntArray:
     """Return integers in the order of the values."""
-    return np.where(present, _turned(x.view(np.int64)), nothing)
+    keys = _turned(x.view(np.int64))
+    keys[missing] = nothing
+    return keys
 
 
 def _floats(keys: IntArray, nothing: int) -> FloatArray:
@@ -120,4 +126,7 @@ def _floats(keys: IntArray, nothing: int) -> FloatArray:
 
 def _turned(bits: IntArray) -> IntArray:
     """Turn the bits of floats into integers in the same order, or back."""
-    return bits ^ ((bits >> 63) & _HIGHEST)
+    mask = bits >> 63
+    mask &= _HIGHEST
+    mask ^= bits
+    return mask
