@@ -266,6 +266,7 @@ def test_names_that_are_none(name: Any) -> None:
         ("H1", "M15", True),
         ("H1", "M7", False),
         ("M1", "H1", False),
+        ("H1", "D1", False),
         ("D1", "M7", True),
         ("W1", "D1", True),
         ("W1", "D2", False),

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,3 +165,139 @@ def test_grows_bar_by_bar(case: tuple[tuple[str, ...], dict[str, Any], Table]) -
             )
     fresh = every_result(make(frames, options, bars), developing=developing)
     assert every_result(cache, developing=developing) == fresh
+
+
+# --- what is taken, and what is refused ---
+
+
+def hours(count: int = 40) -> Table:
+    return table("walk", [1] * count, 60, 1)
+
+
+def test_both_sides() -> None:
+    bid, ask = hours(), table("walk", [1] * 40, 60, 2)
+    cache = ic.IndicatorCache.from_bars({"bid": bid, "ask": ask}, ["H1", "D1"])
+    assert cache.timeframes == ("H1", "D1")
+    assert cache.price_types("D1") == ("bid", "ask")
+    for side, bars in ("bid", bid), ("ask", ask):
+        alone = ic.IndicatorCache.from_bars(bars, ["H1", "D1"], price_type=side)
+        for tf in cache.timeframes:
+            assert cache.ema(tf, side).tobytes() == alone.ema(tf, side).tobytes()
+    later = {
+        name: column + np.timedelta64(40, "h") if name == "timestamp" else column
+        for name, column in bid.items()
+    }
+    cache.append({"ask": later, "bid": later})
+    assert len(cache) == 80
+    assert cache.ema("D1", "bid", i=-1) != cache.ema("D1", "ask", i=-1)
+
+
+def test_append_takes_values_and_leaves_out_new_columns() -> None:
+    bars = hours(30)
+    del bars["volume"]
+    cache = make(("H1", "D1"), {}, rows(bars, 0, 28))
+    for bar in 28, 29:
+        one = {name: column[bar] for name, column in bars.items()}
+        one["timestamp"] = bars["timestamp"][bar].astype("M8[us]").item()
+        cache.append(one | {"volume": 1.0})
+    assert cache._series["D1"]["bid"].names == ("open", "high", "low", "close")
+    assert every_close(cache) == every_close(make(("H1", "D1"), {}, bars))
+
+
+def every_close(cache: ic.IndicatorCache) -> list[bytes]:
+    return [cache.ema(tf, "bid", "close", 3).tobytes() for tf in cache.timeframes]
+
+
+def test_options_of_the_cache() -> None:
+    cache = ic.IndicatorCache.from_bars(
+        hours(), ["H1", "D1"], price_type="trade", max_bytes=0, backend="python"
+    )
+    cache.ema("D1", "trade")
+    assert cache.stats().entries == 0
+    with pytest.raises(ic.ParameterError, match="backend must be one of"):
+        ic.IndicatorCache.from_bars(hours(), ["H1"], backend="numpy")
+
+
+def test_developing_bars_have_no_steps() -> None:
+    cache = ic.IndicatorCache.from_bars(hours(), ["H1", "D1"], bar="developing")
+    assert not np.isnan(cache.ema("D1", "bid", i=0))
+    cache.view("H1", "bid", stepwise=True)
+    with pytest.raises(ic.SchemaError, match="stepwise results of D1 bid need"):
+        cache.view("D1", "bid", stepwise=True)
+
+
+@pytest.mark.parametrize(
+    ("timeframes", "message"),
+    [
+        ([], "timeframes must be a list of timeframes, that of the bars first"),
+        ("H1", "timeframes must be a list of timeframes"),
+        (["H1", "day"], "timeframes must be a timeframe such as"),
+        (["H1", "D1", "1d"], "timeframes must be a list without repeats"),
+        (["H1", "M30"], "timeframes must be a multiple of the first, H1, got 'M30'"),
+        (["D1", "H1"], "timeframes must be a multiple of the first, D1, got 'H1'"),
+    ],
+)
+def test_timeframes_that_are_refused(timeframes: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(ic.ParameterError) as caught:
+        ic.IndicatorCache.from_bars(hours(), timeframes)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("bars", "message"),
+    [
+        ({}, "bars: expected columns by name, or price types; got nothing"),
+        ({"timestamp": [1]}, "expected columns among open, high"),
+        (
+            {"bid": hours(), "ask": hours(3)},
+            "timestamp: H1 ask: expected 40 bars, as many as bid, got 3",
+        ),
+        (
+            {"bid": hours(3), "ask": hours(3) | {"timestamp": hours(9)["timestamp"][[0, 1, 4]]}},
+            "H1 ask: expected the times of bid, got 2024-10-28T05:00 instead of 2024-10-28T03:00 at",
+        ),
+        (table("walk", [1] * 4, 15, 0), "expected opens of bars of the base timeframe"),
+    ],
+)
+def test_bars_that_are_refused(bars: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(ic.SchemaError) as caught:
+        ic.IndicatorCache.from_bars(bars, ["H1", "D1"])
+    assert message in str(caught.value)
+
+
+def next_bars(**other: Any) -> Table:  # noqa: ANN401
+    return rows(hours(42), 40, 42) | other
+
+
+@pytest.mark.parametrize(
+    ("bars", "message"),
+    [
+        (rows(hours(), 39, 40), "expected times after 2024-10-29T16:00, got 2024-10-29T16:00"),
+        (rows(hours(60), 2, 60), "expected times after 2024-10-29T16:00, got 2024-10-28T03:00"),
+        (next_bars(timestamp=hours()["timestamp"][[39, 38]]), "expected increasing times"),
+        ({k: v for k, v in next_bars().items() if k != "low"}, "low: missing in the next bars of"),
+        ({k: v for k, v in next_bars().items() if k != "timestamp"}, "timestamp: H1 bid: missing"),
+        (next_bars(close=[1.0]), "close: H1 bid: expected 2 bars"),
+        (next_bars(close=["a", "b"]), "close: H1 bid: expected real numbers"),
+        ({"ask": next_bars()}, "bars: expected the price types 'bid', as before"),
+        ({"bid": next_bars(), "ask": next_bars()}, "bars: expected the price types 'bid'"),
+        ([], "expected a sequence of candles or"),
+    ],
+)
+def test_a_refused_append_changes_nothing(bars: Any, message: str) -> None:  # noqa: ANN401
+    cache = make(("H1", "D1"), {}, hours())
+    before = every_close(cache)
+    for call in cache.append, cache.peek:
+        with pytest.raises(ic.SchemaError) as caught:
+            call(bars)
+        if bars != []:
+            assert message in str(caught.value)
+    assert every_close(cache) == before
+    cache.append(next_bars())
+    assert every_close(cache) == every_close(make(("H1", "D1"), {}, hours(42)))
+
+
+def test_peek_is_for_one_bar() -> None:
+    cache = make(("H1", "D1"), {}, hours())
+    with pytest.raises(ic.SchemaError, match="expected exactly one bar"):
+        cache.peek(next_bars())

@@ -50,9 +50,7 @@ class Timeframe(NamedTuple):
         """Whether every bar of the other timeframe lies within one bar of this one."""
         if self.unit == other.unit:
             return self.number % other.number == 0
-        if other.unit == "s":
-            return True
-        return other == ("d", 1) or (other.unit, self.unit, other.number) == ("d", "w", 1)
+        return other.unit == "s" or (other == ("d", 1) and self.unit != "s")
 
 
 def timeframe(name: object, parameter: str = "timeframe") -> Timeframe:

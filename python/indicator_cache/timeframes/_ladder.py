@@ -69,8 +69,13 @@ class Ladder:
             When they are not usable.
         """
         sides = {side: self._read(side, given) for side, given in self._sides(bars).items()}
-        columns = {side: tuple(rows.columns) for side, rows in sides.items()}
-        self._check(sides, columns)
+        self._check(sides)
+        columns = self._columns or {side: tuple(rows.columns) for side, rows in sides.items()}
+        # Those that the first bars did not have are left out.
+        sides = {
+            side: Rows(rows.stamps, {name: rows.columns[name] for name in columns[side]})
+            for side, rows in sides.items()
+        }
         first = next(iter(sides.values()))
         inner, ends = ends_of(
             self._base, first.stamps, self._base_frame, self._calendar, self._times
@@ -120,7 +125,7 @@ class Ladder:
         zoned = self._calendar.zone is not None
         return read_rows(f"{self._base} {side}", given, zone=zoned, naive=self._naive)
 
-    def _check(self, sides: dict[Hashable, Rows], columns: dict[Hashable, tuple[str, ...]]) -> None:
+    def _check(self, sides: dict[Hashable, Rows]) -> None:
         """Refuse sides that do not belong together, or not after those before."""
         (name, first), *others = sides.items()
         for side, rows in others:
@@ -138,12 +143,12 @@ class Ladder:
                     f"{self._base} {side}: expected the times of {name}, got "
                     f"{text(rows.stamps[row])} instead of {text(first.stamps[row])} at row {row}",
                 )
-        if self._columns is not None and set(columns) != set(self._columns):
+        if self._columns is not None and set(sides) != set(self._columns):
             known = ", ".join(map(repr, self._columns))
             raise SchemaError("bars", f"expected the price types {known}, as before")
         for side, names in (self._columns or {}).items():
             for column in names:
-                if column not in columns[side]:
+                if column not in sides[side].columns:
                     raise SchemaError(column, f"missing in the next bars of {self._base} {side}")
         if self._last is not None and len(first.stamps) and first.stamps[0] <= self._last:
             raise SchemaError(
