@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -254,7 +257,7 @@ def test_timeframes_that_are_refused(timeframes: Any, message: str) -> None:  # 
         ),
         (
             {"bid": hours(3), "ask": hours(3) | {"timestamp": hours(9)["timestamp"][[0, 1, 4]]}},
-            "H1 ask: expected the times of bid, got 2024-10-28T05:00 instead of 2024-10-28T03:00 at",
+            "expected the times of bid, got 2024-10-28T05:00 instead of 2024-10-28T03:00 at",
         ),
         (table("walk", [1] * 4, 15, 0), "expected opens of bars of the base timeframe"),
     ],
@@ -301,3 +304,25 @@ def test_peek_is_for_one_bar() -> None:
     cache = make(("H1", "D1"), {}, hours())
     with pytest.raises(ic.SchemaError, match="expected exactly one bar"):
         cache.peek(next_bars())
+
+
+# --- documentation ---
+
+
+def test_the_guide_does_what_it_says() -> None:
+    guide = Path(__file__).parent.parent / "docs" / "timeframes.md"
+    found = doctest.testfile(
+        str(guide), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8"
+    )
+    assert found.failed == 0
+    assert found.attempted > 20
+
+
+@pytest.mark.parametrize("thing", [ic.resample, ic.align, ic.IndicatorCache.from_bars])
+def test_docstrings_do_what_they_say(thing: Callable[..., object]) -> None:
+    examples = doctest.DocTestFinder(recurse=False).find(thing, globs={})
+    runner = doctest.DocTestRunner()
+    for example in examples:
+        runner.run(example)
+    assert runner.summarize().failed == 0
+    assert runner.tries > 3

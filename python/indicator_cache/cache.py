@@ -491,8 +491,15 @@ class _Laddered(IndicatorCache):
     def append(self, bars: object) -> None:
         with self._climbing:
             tables, ladder = self._ladder.taken(bars)
-            super().append(tables)
+            count, before = len(self), self._ladder
             self._ladder = ladder
+            try:
+                super().append(tables)
+            except BaseException:
+                # An interruption may come when the bars are there already.
+                if len(self) == count:
+                    self._ladder = before
+                raise
 
     def peek(self, bars: object) -> IndicatorCache:
         with self._climbing:

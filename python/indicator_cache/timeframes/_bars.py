@@ -13,7 +13,7 @@ from .._series import read_series
 from ..errors import ParameterError, SchemaError
 from ._calendar import DAY, SECOND, Calendar, Timeframe
 
-__all__ = ["Bars", "Rows", "Table", "Times", "choice", "ends_of", "nanoseconds", "read_rows"]
+__all__ = ["Bars", "Rows", "Table", "choice", "ends_of", "nanoseconds", "read_rows"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -22,8 +22,6 @@ Table: TypeAlias = dict[str, npt.NDArray[Any]]
 
 #: Anything that has columns by name.
 Bars: TypeAlias = Any
-
-Times: TypeAlias = Literal["open", "close"]
 
 #: Outside of these years, calendars would leave what nanoseconds in 64 bits can tell.
 _FIRST, _LAST = (
@@ -154,7 +152,11 @@ def _of_datetimes(
 
 
 def ends_of(
-    label: str, stamps: IntArray, base: Timeframe | None, calendar: Calendar, times: Times
+    label: str,
+    stamps: IntArray,
+    base: Timeframe | None,
+    calendar: Calendar,
+    times: Literal["open", "close"],
 ) -> tuple[IntArray, IntArray]:
     """Return for each bar an instant inside it that tells where it belongs, and its end.
 

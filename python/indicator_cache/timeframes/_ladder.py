@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from .._series import FIELDS
 from ..errors import ParameterError, SchemaError
-from ._bars import Rows, Table, Times, choice, ends_of, read_rows, text
+from ._bars import Rows, Table, choice, ends_of, read_rows, text
 from ._calendar import calendar, timeframe
 from ._known import NOTHING, Forming, advance, read_how
 
@@ -30,7 +30,7 @@ class Ladder:
         bar: object,
         policy: object,
         max_age: object,
-        timestamps: Times,
+        timestamps: Literal["open", "close"],
         zone: object,
         naive: object,
         session: object,
