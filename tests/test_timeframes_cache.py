@@ -19,7 +19,7 @@ from .bars import FIELDS, as_columns, bits
 from .strategies import KINDS
 
 NAMES = tuple(ic.catalog())
-nan = np.nan
+inf, nan = np.inf, np.nan
 
 Table = dict[str, Any]
 
@@ -168,6 +168,26 @@ def test_grows_bar_by_bar(case: tuple[tuple[str, ...], dict[str, Any], Table]) -
             )
     fresh = every_result(make(frames, options, bars), developing=developing)
     assert every_result(cache, developing=developing) == fresh
+
+
+@pytest.mark.parametrize("bar", ["closed", "developing"])
+@pytest.mark.parametrize(
+    "volume", [[inf, -inf, 1.0], [-inf, inf, nan], [nan, inf, -inf], [1.0, inf, -inf]]
+)
+def test_infinite_volumes_of_both_signs(bar: str, volume: list[float]) -> None:
+    """The sum is NaN, and stays so: it is not the same as a missing value."""
+    for count in 3, 5, 9:
+        bars = table("walk", [1] * 20, 1, 0)
+        for name in FIELDS[:-1]:
+            bars[name][:count] = nan
+        bars["volume"][:3] = volume
+        cache = make(("M1", "M5"), {"bar": bar}, rows(bars, 0, 0))
+        for row in range(20):
+            cache.append(rows(bars, row, row + 1))
+        developing = bar == "developing"
+        assert every_result(cache, developing=developing) == every_result(
+            make(("M1", "M5"), {"bar": bar}, bars), developing=developing
+        )
 
 
 # --- what is taken, and what is refused ---

@@ -93,11 +93,14 @@ class Spans(NamedTuple):
 
 
 def made(parts: Spans) -> Spans:
-    """Join parts into bars; those without any value are left out."""
+    """Join parts into bars; those of which no part has any value are left out."""
     begins = parts.begins()
     bars = Spans(parts.start[begins], parts.end[begins], reduced(parts.columns, begins))
     present = bars.present()
-    return bars if present.all() else bars.at(present)
+    if present.all():
+        return bars
+    # Infinite volumes of both signs can leave nothing but NaN.
+    return bars.at(np.logical_or.reduceat(parts.present(), begins))
 
 
 def parts_of(
@@ -134,9 +137,11 @@ def align_developing(parts: Spans, ends: IntArray, inside: BoolArray | None, how
     The last rows of `parts` are those of the shorter bars, as many as are `inside`; what is in
     front of them are bars before.
     """
-    so_far = parts._replace(columns=running(parts.columns, parts.begins()))
-    some = so_far.present()
-    rows = np.arange(len(some))
+    begins = parts.begins()
+    so_far = parts._replace(columns=running(parts.columns, begins))
+    rows = np.arange(len(parts.start))
+    latest = np.maximum.accumulate(np.where(parts.present(), rows, -1))
+    some = latest >= np.repeat(begins, np.diff(begins, append=len(rows)))
     if inside is None:
         inside = np.ones(len(ends), np.bool_)
     earlier = len(rows) - int(inside.sum())
@@ -208,21 +213,26 @@ def advance(
         return table, state
     last = int(ends[-1])
     over = int(np.searchsorted(bars.end, last, "right"))
-    kept = bars.at(slice(max(over - 1, 0), over)).then(_reopened(bars.at(slice(over, None)), parts))
+    kept = bars.at(slice(max(over - 1, 0), None))
+    for bar in range(len(kept.start) - 1, -1, -1):
+        kept = _reopened(kept, bar, parts)
     return table, Forming(kept, last)
 
 
-def _reopened(bar: Spans, parts: Spans) -> Spans:
-    """Return a bar, or none, as parts to which others can be added."""
-    volume = bar.columns.get("volume")
-    if volume is None or not len(volume) or not np.isnan(volume[0]):
-        return bar
-    if np.isnan(parts.columns["volume"][parts.start == bar.start[0]]).all():
-        return bar
+def _reopened(bars: Spans, at: int, parts: Spans) -> Spans:
+    """Return bars as parts to which others can be added; see to the one at a place."""
+    volume = bars.columns.get("volume", _NO_VOLUME)
+    if not len(volume) or not np.isnan(volume[at]):
+        return bars
+    if np.isnan(parts.columns["volume"][parts.start == bars.start[at]]).all():
+        return bars
     # Infinities of both signs: the sum is NaN, and remains it whatever comes.
-    rows = np.zeros(2, np.intp)
-    opposite = bar.at(rows)
-    for column in opposite.columns.values():
-        column[1] = np.nan
-    opposite.columns["volume"][:] = np.inf, -np.inf
-    return opposite
+    rows = np.insert(np.arange(len(bars.start)), at, at)
+    twice = bars.at(rows)
+    for column in twice.columns.values():
+        column[at + 1] = np.nan
+    twice.columns["volume"][at : at + 2] = np.inf, -np.inf
+    return twice
+
+
+_NO_VOLUME: FloatArray = np.empty(0)
