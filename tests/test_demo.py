@@ -209,7 +209,7 @@ def expected_week(days: list[dict[str, Any]], bar: int) -> dict[str, Any] | None
         return None
     week = [day for day in before if monday(day["date"]) == monday(before[-1]["date"])]
     return {
-        "date": week[0]["date"],
+        "date": monday(week[0]["date"]),
         "open": week[0]["open"],
         "high": max(day["high"] for day in week),
         "low": min(day["low"] for day in week),

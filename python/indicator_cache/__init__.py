@@ -40,6 +40,7 @@ from .errors import (
 )
 from .spec import IndicatorSpec
 from .streams import Stream, restore, stream
+from .timeframes import align, resample
 
 __all__ = [
     "BackendError",
@@ -58,6 +59,7 @@ __all__ = [
     "StateError",
     "Stream",
     "UnknownSeriesError",
+    "align",
     "atr",
     "backend_info",
     "backends",
@@ -67,6 +69,7 @@ __all__ = [
     "ema",
     "errors",
     "macd",
+    "resample",
     "restore",
     "roc",
     "rsi",

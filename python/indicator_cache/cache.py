@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, TypeAlias, overload
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
 from .spec import IndicatorSpec, find_spec
+from .timeframes import Ladder
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 
@@ -87,6 +88,83 @@ class IndicatorCache(CacheMethods):
         # Stays empty where results may be dropped: it does not know what was used last.
         self._recent = {}
         self._quick = 0
+
+    @classmethod
+    def from_bars(
+        cls,
+        bars: object,
+        timeframes: Sequence[str],
+        *,
+        price_type: Hashable = "bid",
+        bar: Literal["closed", "developing"] = "closed",
+        policy: Literal["carry_forward", "strict"] = "carry_forward",
+        max_age: object = None,
+        timestamps: Literal["open", "close"] = "open",
+        zone: object = None,
+        naive: Literal["utc"] | None = None,
+        session: object = None,
+        week_start: str = "monday",
+        max_bytes: int | None = None,
+        backend: str | None = None,
+    ) -> IndicatorCache:
+        """Make a cache over several timeframes from the bars of the shortest.
+
+        The longer ones are made by :func:`resample` and told to each bar by :func:`align`: a bar
+        knows what was over when it ended, and nothing of what came later. Their stepwise
+        results, as from ``view(tf, pt, stepwise=True)``, are those of the longer bars; developing
+        bars have none.
+
+        :meth:`append` and :meth:`peek` of the cache take bars in the form of `bars`; they extend
+        all timeframes, as a new cache on all bars would have them, bit for bit.
+
+        Parameters
+        ----------
+        bars
+            Columns by name, with ``timestamp``; or a mapping of price types to such bars, all
+            with the same timestamps.
+        timeframes
+            That of `bars`, and longer ones: ``["M1", "H1", "D1"]``.
+        price_type
+            The price type of `bars`, if they have only one.
+        bar, policy, max_age
+            As for :func:`align`.
+        timestamps, zone, naive, session, week_start
+            As for :func:`resample`.
+        max_bytes, backend
+            As for the class.
+
+        Raises
+        ------
+        ParameterError
+            When an argument is not allowed.
+        SchemaError
+            When the bars are not usable.
+        BackendUnavailableError
+            When the backend asked for cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from indicator_cache import IndicatorCache
+        >>> minutes = np.datetime64("2024-01-02T09:58") + np.arange(4)
+        >>> bars = {"timestamp": minutes, "close": [1.0, 2.0, 3.0, 4.0]}
+        >>> cache = IndicatorCache.from_bars(bars, ["M1", "H1"])
+        >>> cache.sma("H1", "bid", "close", 1)
+        array([nan,  2.,  2.,  2.])
+        """
+        ladder = Ladder(
+            timeframes,
+            price_type=price_type,
+            bar=bar,
+            policy=policy,
+            max_age=max_age,
+            timestamps=timestamps,
+            zone=zone,
+            naive=naive,
+            session=session,
+            week_start=week_start,
+        )
+        return _Laddered(ladder, bars, max_bytes=max_bytes, backend=backend)
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -398,6 +476,35 @@ class _Peek(IndicatorCache):
                     entry = held.peeked(series)
                     return entry, entry.size
         return super()._compute(key, spec, series)
+
+
+class _Laddered(IndicatorCache):
+    """A cache whose longer timeframes follow from the shortest."""
+
+    def __init__(
+        self, ladder: Ladder, bars: object, *, max_bytes: int | None, backend: str | None
+    ) -> None:
+        tables, self._ladder = ladder.taken(bars)
+        super().__init__(tables, max_bytes=max_bytes, backend=backend)
+        self._climbing = threading.Lock()
+
+    def append(self, bars: object) -> None:
+        with self._climbing:
+            tables, ladder = self._ladder.taken(bars)
+            count, before = len(self), self._ladder
+            self._ladder = ladder
+            try:
+                super().append(tables)
+            except BaseException:
+                # An interruption may come when the bars are there already.
+                if len(self) == count:
+                    self._ladder = before
+                raise
+
+    def peek(self, bars: object) -> IndicatorCache:
+        with self._climbing:
+            tables, _ = self._ladder.taken(bars)
+            return super().peek(tables)
 
 
 class SeriesView(ViewMethods):
