@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ._callers import plain
 from .errors import SchemaError
 
 FloatArray = npt.NDArray[np.float64]
@@ -15,6 +16,8 @@ T = TypeVar("T", bound=np.generic)
 
 #: Kinds of numpy types that are numbers: signed, unsigned, floating.
 _NUMBERS = "iuf"
+
+_FLOAT64 = np.dtype(np.float64)
 
 
 def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
@@ -25,6 +28,13 @@ def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
     SchemaError
         When they are not one row of real numbers; its message begins with `where`.
     """
+    kind = type(values)
+    if kind is np.ndarray:
+        # First, since this is the way of small arrays that are asked about often.
+        if values.dtype is _FLOAT64 and values.ndim == 1 and values.flags.carray:  # type: ignore[union-attr]
+            return values  # type: ignore[return-value]
+    elif kind is not list:
+        values = plain(name, values, where)
     try:
         array = np.asanyarray(values)
     except (TypeError, ValueError) as error:

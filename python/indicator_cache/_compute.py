@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import as_column, same_length
+from ._arrays import FloatArray, as_column, same_length
+from ._callers import maker_for
 from ._generated.results import RESULTS
 from .spec import IndicatorSpec, Parameter
 
@@ -39,4 +40,17 @@ def compute(
     bars = same_length(columns)
     outputs = [np.empty(bars) for _ in spec.outputs]
     backends.active().run(spec, params, list(columns.values()), outputs)
+    for given in inputs:
+        if type(given) is not np.ndarray and type(given) is not list:
+            return results(spec, _in_kind(spec, inputs, outputs))
     return results(spec, outputs)
+
+
+def _in_kind(
+    spec: IndicatorSpec, inputs: tuple[npt.ArrayLike, ...], outputs: list[FloatArray]
+) -> list[Any]:
+    """Return the outputs as columns of the caller's kind."""
+    make = maker_for(dict(zip(spec.inputs, inputs, strict=True)))
+    if make is None:
+        return outputs
+    return [make(output.name, x) for output, x in zip(spec.outputs, outputs, strict=True)]

@@ -1,0 +1,157 @@
+"""Tables that callers have: pandas, anything of Arrow's, structured arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arrow
+from ._arrays import as_column
+from ._callers import is_from
+from .errors import SchemaError
+
+__all__ = ["FIELDS", "Frame", "read_frame"]
+
+#: The columns of numbers that bars can have.
+FIELDS = ("open", "high", "low", "close", "volume")
+
+#: The metadata of a table that is looked at.
+_METADATA = ("symbol", "timeframe", "price_type")
+
+
+class Frame(NamedTuple):
+    """A table whose columns have been checked one by one."""
+
+    columns: dict[str, npt.NDArray[Any]]
+    """Numbers as float64, ``valid`` and ``new_bar`` as booleans, ``timestamp``."""
+    zone: str
+    """Time zone of the timestamps, which are in UTC then; "" when they have none."""
+    metadata: dict[str, str]
+    lent: bool
+    """Whether the arrays may be kept, because nobody is to write to them."""
+
+
+def read_frame(label: str, given: object) -> Frame | None:
+    """Read the columns of a table that have a meaning here; None when it is none of these tables.
+
+    Raises
+    ------
+    SchemaError
+        When a column is not what its name says.
+    """
+    found = _columns(label, given)
+    if found is None:
+        return None
+    raw, metadata, lent = found
+    where = f"{label}: "
+    columns: dict[str, npt.NDArray[Any]] = {
+        name: as_column(name, raw[name], where) for name in FIELDS if name in raw
+    }
+    columns |= {
+        name: _flags(name, raw[name], where) for name in ("valid", "new_bar") if name in raw
+    }
+    zone = ""
+    if "timestamp" in raw:
+        columns["timestamp"], zone = _times("timestamp", raw["timestamp"], where)
+    metadata = {name: metadata[name] for name in _METADATA if name in metadata}
+    return Frame(columns, zone, metadata, lent)
+
+
+def check_metadata(label: str, metadata: Mapping[str, str], keys: Mapping[str, object]) -> None:
+    """Refuse a table that says it belongs to another place.
+
+    Raises
+    ------
+    SchemaError
+        When one of the keys under which it was given has another name in its metadata.
+    """
+    for name, key in keys.items():
+        names = {str(key)}
+        if isinstance(key, Enum):
+            names |= {key.name, str(key.value)}
+        said = metadata.get(name)
+        if said is not None and said not in names:
+            raise SchemaError(name, f"{label}: given as {key!r}, but the table says {said!r}")
+
+
+def _columns(
+    label: str, given: Any  # noqa: ANN401 - whatever the caller has
+) -> tuple[dict[str, Any], dict[str, str], bool] | None:
+    """Return the columns by name as they are, the metadata, and whether nobody writes to them."""
+    if is_from(given, "pandas", "DataFrame"):
+        names = [*map(str, given.columns)]
+        positions = _unique(label, names)
+        columns = {name: given.iloc[:, at] for name, at in positions.items()}
+        index = given.index
+        if "timestamp" not in columns and (
+            index.name == "timestamp" or is_from(index, "pandas", "DatetimeIndex")
+        ):
+            columns["timestamp"] = index.to_series()
+        return columns, {key: str(value) for key, value in given.attrs.items()}, False
+    if isinstance(given, np.ndarray) and given.dtype.names:
+        return {name: given[name] for name in given.dtype.names}, {}, False
+    if not _arrow.is_arrow(given):
+        return None
+    read, metadata = _arrow.read_columns(given, label)
+    positions = _unique(label, [column.field.name for column in read])
+    return {name: read[at] for name, at in positions.items()}, metadata, True
+
+
+def _unique(label: str, names: list[str]) -> dict[str, int]:
+    """Return where the columns are that have a meaning here."""
+    positions: dict[str, int] = {}
+    for at, name in enumerate(names):
+        if name not in {*FIELDS, "valid", "new_bar", "timestamp"}:
+            continue
+        if name in positions:
+            raise SchemaError(name, f"{label}: there are several columns of this name")
+        positions[name] = at
+    if not any(name in FIELDS for name in positions):
+        known = ", ".join(names) or "none"
+        raise SchemaError(label, f"expected columns among {', '.join(FIELDS)}; got: {known}")
+    return positions
+
+
+def _flags(name: str, column: Any, where: str) -> npt.NDArray[np.bool_]:  # noqa: ANN401
+    column = _arrow_in_pandas(name, column)
+    if isinstance(column, _arrow.Column):
+        return _arrow.flags(column, name, where)
+    if column.dtype.kind != "b":
+        raise SchemaError(name, f"{where}expected booleans, got an array of {column.dtype}")
+    if isinstance(column.dtype, np.dtype):
+        return np.asarray(column)
+    flags: npt.NDArray[np.bool_] = column.to_numpy(np.bool_, na_value=False)
+    return flags
+
+
+def _times(name: str, column: Any, where: str) -> tuple[npt.NDArray[Any], str]:  # noqa: ANN401
+    column = _arrow_in_pandas(name, column)
+    if isinstance(column, _arrow.Column):
+        return _arrow.times(column, name, where)
+    zone = ""
+    if column.dtype.kind not in "Miu":
+        raise SchemaError(
+            name,
+            f"{where}expected timestamps, dates or whole numbers, got an array of {column.dtype}",
+        )
+    if is_from(column, "pandas", "Series"):
+        missing = column.isna().to_numpy()
+        if is_from(column.dtype, "pandas", "DatetimeTZDtype"):
+            zone = str(column.dtype.tz)
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    else:
+        missing = np.isnat(column) if column.dtype.kind == "M" else np.zeros(len(column), np.bool_)
+    if missing.any():
+        raise SchemaError(name, f"{where}null at row {int(missing.argmax())}")
+    return column.to_numpy() if hasattr(column, "to_numpy") else column, zone
+
+
+def _arrow_in_pandas(name: str, column: Any) -> Any:  # noqa: ANN401 - a column of any kind
+    """Return what pandas holds as Arrow data as that."""
+    if is_from(getattr(column, "dtype", None), "pandas", "ArrowDtype"):
+        return _arrow.read_column(column.array.__arrow_array__(), name)
+    return column
