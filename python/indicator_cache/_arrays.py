@@ -31,7 +31,13 @@ def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
     kind = type(values)
     if kind is np.ndarray:
         # First, since this is the way of small arrays that are asked about often.
-        if values.dtype is _FLOAT64 and values.ndim == 1 and values.flags.carray:  # type: ignore[union-attr]
+        flags = values.flags  # type: ignore[union-attr]
+        if (
+            values.dtype is _FLOAT64  # type: ignore[union-attr]
+            and values.ndim == 1  # type: ignore[union-attr]
+            and flags.c_contiguous
+            and flags.aligned
+        ):
             return values  # type: ignore[return-value]
     elif kind is not list:
         values = plain(name, values, where)

@@ -14,7 +14,15 @@ from ._arrays import as_column
 from ._callers import is_from
 from .errors import SchemaError
 
-__all__ = ["FIELDS", "Frame", "read_frame"]
+__all__ = [
+    "FIELDS",
+    "Frame",
+    "check_metadata",
+    "check_order",
+    "check_values",
+    "check_zone",
+    "read_frame",
+]
 
 #: The columns of numbers that bars can have.
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -76,6 +84,67 @@ def check_metadata(label: str, metadata: Mapping[str, str], keys: Mapping[str, o
         said = metadata.get(name)
         if said is not None and said not in names:
             raise SchemaError(name, f"{label}: given as {key!r}, but the table says {said!r}")
+
+
+def check_values(label: str, frame: Frame) -> None:
+    """Refuse a table without rows, and prices of which there is not one.
+
+    Raises
+    ------
+    SchemaError
+        When it is such a table. Volume may be unknown for all bars.
+    """
+    for name, column in frame.columns.items():
+        if not len(column):
+            raise SchemaError(label, "expected at least one row, got a table of zero rows")
+        if name in FIELDS[:-1] and np.isnan(column).all():
+            raise SchemaError(name, f"{label}: all {len(column)} values are null or NaN")
+
+
+def check_order(
+    label: str,
+    times: npt.NDArray[Any],
+    before: object,
+    repeats: npt.NDArray[np.bool_] | None,
+) -> None:
+    """Refuse timestamps that do not increase.
+
+    They may stay the same at the bars that `repeats` marks. `before` is the timestamp of the bar
+    before the first one, None for none.
+
+    Raises
+    ------
+    SchemaError
+        With the first row that goes back or repeats.
+    """
+    if before is not None:
+        times = np.append(np.array([before], times.dtype), times)
+        repeats = None if repeats is None else np.append(False, repeats)  # noqa: FBT003
+    bad = times[1:] <= times[:-1]
+    if repeats is not None:
+        bad &= ~(repeats[1:] & (times[1:] == times[:-1]))
+    if not bad.any():
+        return
+    at = int(bad.argmax()) + 1
+    row = at if before is None else at - 1
+    how = "repeats that of" if times[at] == times[at - 1] else f"is before {times[at - 1]}, that of"
+    previous = f"row {row - 1}" if row else "the last bar"
+    raise SchemaError("timestamp", f"{label}: {times[at]} at row {row} {how} {previous}")
+
+
+def check_zone(label: str, frame: Frame, zone: str) -> None:
+    """Refuse to go on with timestamps in a zone after some without, or the other way round.
+
+    Raises
+    ------
+    SchemaError
+        When they cannot be compared.
+    """
+    if "timestamp" in frame.columns and bool(frame.zone) is not bool(zone):
+        expected, got = (
+            f"in zone {name}" if name else "without a zone" for name in (zone, frame.zone)
+        )
+        raise SchemaError("timestamp", f"{label}: expected timestamps {expected}, got some {got}")
 
 
 def _columns(

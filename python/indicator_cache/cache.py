@@ -567,7 +567,8 @@ def _read_all(bars: object, *, native: bool) -> dict[Hashable, dict[Hashable, Se
     every: dict[Hashable, dict[Hashable, Series]] = {}
     first: Series | None = None
     for (tf, pt), given in _flat(bars):
-        series = read_series(f"{tf} {pt}", given, native=native)
+        keys = {"timeframe": tf, "price_type": pt}
+        series = read_series(f"{tf} {pt}", given, native=native, keys=keys)
         first = first or series
         if series.bars != first.bars:
             raise SchemaError(
