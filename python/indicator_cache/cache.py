@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -15,8 +15,10 @@ from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
 from ._numbers import whole
+from ._requests import parse_all
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
+from ._table import IndicatorTable
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
 from .spec import IndicatorSpec, find_spec
 
@@ -172,6 +174,61 @@ class IndicatorCache(CacheMethods):
         if source is None:
             source = "close"
         return self._get(spec, tf, pt, source, values, i, stepwise=stepwise)
+
+    def table(
+        self, tf: Hashable, pt: Hashable, indicators: Sequence[str], *, stepwise: bool = False
+    ) -> IndicatorTable:
+        """Return indicators as the columns of a table, with the timestamps of the bars.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        indicators
+            What to compute: ``NAME[:VALUE,...][@SOURCE]``, as ``"ema"``, ``"ema:20"``,
+            ``"ema:period=20@high"`` or ``"bollinger:20,2.5"``. Values are in the order of the
+            parameters, or named; those left out have their defaults.
+        stepwise
+            As in :meth:`view`.
+
+        Returns
+        -------
+        A table with ``__arrow_c_stream__``, ``to_pandas()``, ``to_polars()`` and ``to_arrow()``. A
+        column is called by the indicator, its parameters, the source unless it is close, and the
+        output if there are several: ``ema_20``, ``ema_20_high``, ``macd_12_26_9_signal``.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such series.
+        RequestError
+            When some of `indicators` are not understood; it names all of them.
+        SchemaError
+            When the bars lack a column.
+
+        Examples
+        --------
+        >>> from indicator_cache import IndicatorCache
+        >>> cache = IndicatorCache({"M1": {"bid": {"close": [1.0, 2.0, 3.0, 4.0]}}})
+        >>> cache.table("M1", "bid", ["ema:3", "macd:2,3,2"])
+        <IndicatorTable: ema_3, macd_2_3_2_macd, macd_2_3_2_signal, macd_2_3_2_histogram; 4 bars>
+        """
+        if isinstance(indicators, str):
+            indicators = [indicators]
+        requests = parse_all(indicators, "close")
+        series = self._find(tf, pt)
+        columns: dict[str, FloatArray] = {}
+        for request in requests:
+            values = tuple(request.values.values())
+            result = self._get(
+                request.spec, tf, pt, request.source or "close", values, None, stepwise=stepwise
+            )
+            outputs = [result] if len(request.spec.outputs) == 1 else result
+            # Bars that another thread appended meanwhile are not in this table.
+            cut = (output[: series.bars] for output in outputs)
+            columns.update(zip(request.columns, cut, strict=True))
+        metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
+        return IndicatorTable(columns, series.times, series.tail.zone, metadata, series.bars)
 
     @overload
     def ema_stepwise(
