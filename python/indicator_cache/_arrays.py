@@ -19,6 +19,9 @@ _NUMBERS = "iuf"
 
 _FLOAT64 = np.dtype(np.float64)
 
+#: Types that are known not to be any library's, at the price of one comparison.
+PLAIN: frozenset[type] = frozenset({np.ndarray, list, tuple})
+
 
 def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
     """Return `values` as a column, the very same array where that is possible.
@@ -28,18 +31,12 @@ def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
     SchemaError
         When they are not one row of real numbers; its message begins with `where`.
     """
-    kind = type(values)
-    if kind is np.ndarray:
+    if type(values) is np.ndarray:
         # First, since this is the way of small arrays that are asked about often.
-        flags = values.flags  # type: ignore[union-attr]
-        if (
-            values.dtype is _FLOAT64  # type: ignore[union-attr]
-            and values.ndim == 1  # type: ignore[union-attr]
-            and flags.c_contiguous
-            and flags.aligned
-        ):
-            return values  # type: ignore[return-value]
-    elif kind is not list:
+        flags = values.flags
+        if values.dtype is _FLOAT64 and values.ndim == 1 and flags.c_contiguous and flags.aligned:
+            return values
+    elif type(values) not in PLAIN:
         values = plain(name, values, where)
     try:
         array = np.asanyarray(values)
@@ -102,6 +99,7 @@ class Growing(NamedTuple, Generic[T]):
             nothing = np.empty(0, self.buffer.dtype)
             nothing.flags.writeable = False
             return nothing
-        # Through a read-only buffer: numpy lets the owner of an array make any view writable.
-        values = self.buffer[: self.length].data.toreadonly()
+        # Through a read-only buffer: numpy lets the owner of an array make any view writable. Of
+        # bytes, since timestamps have no buffers.
+        values = self.buffer[: self.length].view(np.uint8).data.toreadonly()
         return np.frombuffer(values, self.buffer.dtype)

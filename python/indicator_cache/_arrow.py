@@ -1,10 +1,10 @@
 """Arrow data through the PyCapsule interface: columns in, without any Arrow library.
 
-An object with ``__arrow_c_stream__`` or ``__arrow_c_array__`` hands over a capsule with C structures
-that the Arrow specification has frozen (the C data interface and the C stream interface). They are
-read here with :mod:`ctypes`, which needs neither pyarrow nor a compiler:
-docs/decisions/0006-arrow-input.md. Arrays made here are views of the producer's memory, and keep it
-alive; Arrow memory must not change, so they are read-only.
+An object with ``__arrow_c_stream__`` or ``__arrow_c_array__`` hands over a capsule with C
+structures that the Arrow specification has frozen (the C data interface and the C stream
+interface). They are read here with :mod:`ctypes`, which needs neither pyarrow nor a compiler:
+docs/decisions/0006-arrow-input.md. Arrays made here are views of the producer's memory, and keep
+it alive; Arrow memory must not change, so they are read-only.
 
 In this module a column is a list of chunks, and a chunk knows its type only as the format string of
 the specification. What the types mean for bars is decided at the bottom.
@@ -407,11 +407,11 @@ def times(column: Column, name: str, where: str = "") -> Times:
     """
     kind, _, zone = column.field.format.partition(":")
     if kind[:2] == "ts":
-        stored, dtype = np.dtype("i8"), np.dtype(f"M8[{_UNITS[kind[2]]}]")
+        stored, meant = "i8", f"M8[{_UNITS[kind[2]]}]"
     elif kind in {"tdD", "tdm"}:
-        stored, dtype = ("i4", "M8[D]") if kind == "tdD" else ("i8", "M8[ms]")
+        stored, meant = ("i4", "M8[D]") if kind == "tdD" else ("i8", "M8[ms]")
     elif kind in _NUMBERS and _NUMBERS[kind][0] in "iu":
-        stored = dtype = np.dtype(_NUMBERS[kind])
+        stored = meant = _NUMBERS[kind]
     else:
         raise SchemaError(
             name,
@@ -426,4 +426,5 @@ def times(column: Column, name: str, where: str = "") -> Times:
         row += chunk.length
     raw = [chunk.values(stored) for chunk in column.chunks]
     values = raw[0] if len(raw) == 1 else np.concatenate([np.empty(0, stored), *raw])
-    return Times(values.view(dtype) if values.itemsize == dtype.itemsize else values.astype(dtype), zone)
+    same_size = values.itemsize == np.dtype(meant).itemsize
+    return Times(values.view(meant) if same_size else values.astype(meant), zone)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,28 @@ import numpy.typing as npt
 from . import _arrow
 from .errors import SchemaError
 
-__all__ = ["Maker", "is_from", "maker_for", "plain"]
+__all__ = ["ArrowLike", "Maker", "SeriesLike", "SeriesT", "is_from", "maker_for", "plain"]
 
 #: Makes a column of the caller's kind from a name and an array.
 Maker: TypeAlias = Callable[[str, npt.NDArray[np.float64]], Any]
+
+
+class SeriesLike(Protocol):
+    """A series of pandas or polars, for type checkers."""
+
+    def to_frame(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Return it as the one column of a table, which arrays and lists cannot."""
+
+
+class ArrowLike(Protocol):
+    """Anything with the Arrow PyCapsule interface, for type checkers."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401
+        """Return the data as a capsule."""
+
+
+#: Results have the type of the input.
+SeriesT = TypeVar("SeriesT", bound=SeriesLike)
 
 
 def is_from(given: object, library: str, *names: str) -> bool:

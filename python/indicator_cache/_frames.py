@@ -83,7 +83,7 @@ def check_metadata(label: str, metadata: Mapping[str, str], keys: Mapping[str, o
             names |= {key.name, str(key.value)}
         said = metadata.get(name)
         if said is not None and said not in names:
-            raise SchemaError(name, f"{label}: given as {key!r}, but the table says {said!r}")
+            raise SchemaError(name, f"{label}: expected {key!r}, the table's metadata say {said!r}")
 
 
 def check_values(label: str, frame: Frame) -> None:
@@ -119,7 +119,7 @@ def check_order(
     """
     if before is not None:
         times = np.append(np.array([before], times.dtype), times)
-        repeats = None if repeats is None else np.append(False, repeats)  # noqa: FBT003
+        repeats = None if repeats is None else np.append(False, repeats)
     bad = times[1:] <= times[:-1]
     if repeats is not None:
         bad &= ~(repeats[1:] & (times[1:] == times[:-1]))
@@ -148,7 +148,8 @@ def check_zone(label: str, frame: Frame, zone: str) -> None:
 
 
 def _columns(
-    label: str, given: Any  # noqa: ANN401 - whatever the caller has
+    label: str,
+    given: Any,  # noqa: ANN401 - whatever the caller has
 ) -> tuple[dict[str, Any], dict[str, str], bool] | None:
     """Return the columns by name as they are, the metadata, and whether nobody writes to them."""
     if is_from(given, "pandas", "DataFrame"):

@@ -140,9 +140,7 @@ class Series:
         """The timestamps, read-only, in UTC where they have a zone; None when there are none."""
         if self._times is None:
             return None
-        times = self._times.buffer[: self.bars]
-        times.flags.writeable = False
-        return times
+        return self._times.view()
 
     def column(self, name: str) -> FloatArray:
         """Return a column.
@@ -224,8 +222,10 @@ def read_series(
     return Series.of(label, _read_candles(label, candles, fields, Tail("candles"), native=native))
 
 
-def read_next(series: Series, bars: object) -> Batch:
+def read_next(series: Series, bars: object, keys: Mapping[str, object]) -> Batch:
     """Read the next bars of a series: of its kind, and with its columns.
+
+    `keys` are as for :func:`read_series`.
 
     Raises
     ------
@@ -240,6 +240,7 @@ def read_next(series: Series, bars: object) -> Batch:
         return _read_candles(series.label, candles, fields, series.tail, native=False)
     frame = read_frame(series.label, bars)
     if frame is not None:
+        check_metadata(series.label, frame.metadata, {**series.metadata, **keys})
         check_zone(series.label, frame, series.tail.zone)
         bars = frame.columns
     if not isinstance(bars, Mapping):
@@ -313,8 +314,16 @@ def _read_table(
     if len(where):
         new_bar[where[0]] = tail.last is _MISSING or bool(identity[where[0]] != tail.last)
         tail = tail._replace(last=identity[where[-1]])
-    kept = times if times is not None and times.dtype.kind in "Miuf" else None
-    return Batch(bars, columns, new_bar, tail, kept)
+    return Batch(bars, columns, new_bar, tail, _kept(times, lent=lent))
+
+
+def _kept(times: npt.NDArray[Any] | None, *, lent: bool) -> npt.NDArray[Any] | None:
+    """Return timestamps for tables of results; None when they are neither times nor numbers."""
+    if times is None or lent:
+        return times
+    if _are_dates(times) and not any(getattr(time, "tzinfo", None) for time in times):
+        return times.astype("M8[us]")
+    return times.astype(times.dtype.newbyteorder("=")) if times.dtype.kind in "Miu" else None
 
 
 def _other(label: str, table: Mapping[Any, Any], name: str, bars: int) -> npt.NDArray[Any]:

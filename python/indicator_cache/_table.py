@@ -67,8 +67,8 @@ def _as_stored(
 class ArrowColumn:
     """A result for callers of Arrow libraries: one column of float64, NaN being null.
 
-    Any of these libraries takes it: it has ``__arrow_c_array__``, for which the package nanoarrow is
-    needed, and ``__array__``.
+    Any of these libraries takes it: it has ``__arrow_c_array__``, for which the package nanoarrow
+    is needed, and ``__array__``.
     """
 
     def __init__(self, name: str, values: FloatArray) -> None:
@@ -81,7 +81,11 @@ class ArrowColumn:
     def __repr__(self) -> str:
         return f"<ArrowColumn: {self.name}, {len(self)} values>"
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self,
+        dtype: npt.DTypeLike | None = None,
+        copy: bool | None = None,  # noqa: FBT001 - numpy's protocol
+    ) -> npt.NDArray[Any]:
         """Return the values as an array, null as NaN."""
         return np.array(self._values, dtype, copy=copy)
 

@@ -623,10 +623,14 @@ def check_source(source: object) -> None:
 def _read_all(bars: object, *, native: bool) -> dict[Hashable, dict[Hashable, Series]]:
     every: dict[Hashable, dict[Hashable, Series]] = {}
     first: Series | None = None
+    symbol: dict[str, str] = {}
     for (tf, pt), given in _flat(bars):
-        keys = {"timeframe": tf, "price_type": pt}
+        keys = {**symbol, "timeframe": tf, "price_type": pt}
         series = read_series(f"{tf} {pt}", given, native=native, keys=keys)
         first = first or series
+        symbol = {
+            name: text for name, text in series.metadata.items() if name == "symbol"
+        } or symbol
         if series.bars != first.bars:
             raise SchemaError(
                 series.label,
@@ -649,7 +653,8 @@ def _read_next(
     for key, series in known.items():
         if key not in given:
             raise SchemaError(series.label, "missing: every series needs its next bars")
-        batch = batches[key] = read_next(series, given[key])
+        tf, pt = key
+        batch = batches[key] = read_next(series, given[key], {"timeframe": tf, "price_type": pt})
         first = next(iter(batches.values()))
         if batch.bars != first.bars:
             raise SchemaError(

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .._generated.catalog import VERSION
 from .._frames import FIELDS
+from .._generated.catalog import VERSION
 from ..errors import BackendUnavailableError, IndicatorCacheError, RequestError
 from . import compute, doctor, listing
 from .errors import CommandError, one_line
