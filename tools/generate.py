@@ -308,7 +308,7 @@ def functions_stub(specs: list[Spec]) -> str:
     kinds = {
         "SeriesT": "SeriesT",
         "npt.ArrayLike": "FloatArray",
-        "npt.ArrayLike | ArrowLike": "Any",
+        "ArrowLike": "Any",
     }
     for spec in specs:
         for given, result in kinds.items():
