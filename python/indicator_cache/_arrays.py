@@ -23,7 +23,7 @@ _FLOAT64 = np.dtype(np.float64)
 PLAIN: frozenset[type] = frozenset({np.ndarray, list, tuple})
 
 
-def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
+def as_column(name: str, values: Any, where: str = "") -> FloatArray:  # noqa: ANN401 - whatever the caller has
     """Return `values` as a column, the very same array where that is possible.
 
     Raises

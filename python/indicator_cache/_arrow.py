@@ -361,8 +361,9 @@ def _decimals(
     _, digits, *bits = text.removeprefix("d:").split(",")
     scale = int(digits)
     size = int(bits[0]) // 8 if bits else 16
-    words = chunk.values(f"i{min(size, 8)}", max(size // 8, 1)).reshape(chunk.length, -1)
-    at = 0 if sys.byteorder == "little" else words.shape[1] - 1
+    lanes = max(size // 8, 1)
+    words = chunk.values(f"i{min(size, 8)}", lanes).reshape(chunk.length, lanes)
+    at = 0 if sys.byteorder == "little" else lanes - 1
     low = words[:, at].astype(np.int64)
     fits = (np.delete(words, at, axis=1) == low[:, None] >> 63).all(axis=1)
     # Where the integer and the power of ten are exact as floats, their quotient is rounded once.
