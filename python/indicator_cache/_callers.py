@@ -28,11 +28,16 @@ class SeriesLike(Protocol):
         """Return it as the one column of a table, which arrays and lists cannot."""
 
 
-class ArrowLike(Protocol):
-    """Anything with the Arrow PyCapsule interface, for type checkers."""
+class _Stream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...  # noqa: ANN401
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401
-        """Return the data as a capsule."""
+
+class _Array(Protocol):
+    def __arrow_c_array__(self, requested_schema: Any = None) -> Any: ...  # noqa: ANN401
+
+
+#: Anything with the Arrow PyCapsule interface, for type checkers.
+ArrowLike: TypeAlias = _Stream | _Array
 
 
 #: Results have the type of the input.

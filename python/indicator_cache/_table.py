@@ -94,9 +94,12 @@ class ArrowColumn:
         return _nanoarrow().float64().__arrow_c_schema__()
 
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
-        """Return type and values as capsules, on the memory of the values."""
-        array = _nanoarrow_column(self._values)
-        capsules: tuple[object, object] = array.__arrow_c_array__(requested_schema)
+        """Return type and values as capsules, on the memory of the values.
+
+        What type the caller would rather have makes no difference.
+        """
+        del requested_schema
+        capsules: tuple[object, object] = _nanoarrow_column(self._values).__arrow_c_array__()
         return capsules
 
 
@@ -165,10 +168,14 @@ class IndicatorTable:
         return self._exported().schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return the table as a capsule, one block on the memory of the arrays."""
+        """Return the table as a capsule, one block on the memory of the arrays.
+
+        What types the caller would rather have make no difference.
+        """
+        del requested_schema
         array = self._exported()
         stream = importlib.import_module("nanoarrow.c_array_stream").CArrayStream
-        return stream.from_c_arrays([array], array.schema).__arrow_c_stream__(requested_schema)
+        return stream.from_c_arrays([array], array.schema).__arrow_c_stream__()
 
     def _exported(self) -> Any:  # noqa: ANN401 - a nanoarrow.c_array.CArray
         na = _nanoarrow()
