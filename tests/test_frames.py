@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import nanoarrow as na
@@ -636,6 +638,35 @@ def test_a_stream_that_fails() -> None:
         ic.IndicatorCache({"M1": {"bid": reader}})
 
 
+def test_capsules_that_are_none() -> None:
+    class Wrong:
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            return 5
+
+    with pytest.raises(ic.SchemaError, match="x: expected a capsule named arrow_array_stream"):
+        ic.ema(Wrong())
+
+    class Same:
+        capsule = pa.table({"close": [1.0]}).__arrow_c_stream__()
+
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            return self.capsule
+
+    assert len(pa.table(Same())) == 1
+    # The capsule is empty now: reading it again would crash.
+    with pytest.raises(ic.SchemaError, match="M1 bid: the Arrow data were taken by somebody else"):
+        ic.IndicatorCache({"M1": {"bid": Same()}})
+    schema, array = pa.array([1.0]).__arrow_c_array__()
+
+    class SameArray:
+        def __arrow_c_array__(self, requested_schema: object = None) -> object:
+            return schema, array
+
+    assert len(pa.array(SameArray())) == 1
+    with pytest.raises(ic.SchemaError, match="x: the Arrow data were taken by somebody else"):
+        ic.ema(SameArray())
+
+
 # --- metadata ---
 
 
@@ -743,6 +774,34 @@ def test_zones_do_not_come_and_go() -> None:
         cache.append({"M1": {"bid": table(None, 3)}})
     expected = "timestamp: M1 bid: expected timestamps in zone UTC, got some without a zone"
     assert str(caught.value) == expected
+
+
+def test_times_of_python_after_those_of_a_table() -> None:
+    def cache(zone: str | None) -> ic.IndicatorCache:
+        times = pa.array([0], pa.timestamp("s", zone))
+        return ic.IndicatorCache({"M1": {"bid": pa.table({"timestamp": times, "close": [1.0]})}})
+
+    noon = dt.datetime(2024, 7, 1, 12)  # noqa: DTZ001 - without a zone on purpose
+    in_berlin = noon.replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    for zone, time, other in ("UTC", in_berlin, noon), (None, noon, in_berlin):
+        one = cache(zone)
+        with pytest.raises(ic.SchemaError) as caught:
+            one.append({"M1": {"bid": {"timestamp": other, "close": 2.0}}})
+        kind = "with" if zone else "without"
+        assert str(caught.value) == f"timestamp: M1 bid: expected times {kind} a zone, as before"
+        one.append({"M1": {"bid": {"timestamp": time, "close": 2.0}}})
+        last = one.table("M1", "bid", []).to_arrow()["timestamp"][-1].as_py()
+        assert last == time
+
+
+def test_appending_nothing_and_a_missing_bar() -> None:
+    table = pl.DataFrame({"timestamp": [1, 2], "close": [1.0, 2.0]})
+    cache = ic.IndicatorCache({"M1": {"bid": table}})
+    cache.append({"M1": {"bid": table[:0]}})
+    missing = pl.DataFrame({"timestamp": [3], "close": pl.Series([None], dtype=pl.Float64)})
+    cache.append({"M1": {"bid": missing}})
+    np.testing.assert_array_equal(cache.sma("M1", "bid", "close", 1), [1.0, 2.0, np.nan])
+    assert table["close"].to_list() == [1.0, 2.0]
 
 
 def test_repeated_bars_of_a_longer_timeframe() -> None:

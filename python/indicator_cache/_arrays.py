@@ -85,6 +85,8 @@ class Growing(NamedTuple, Generic[T]):
 
     def extended(self, values: npt.NDArray[Any]) -> Growing[T]:
         """Return the column with more values at its end."""
+        if not len(values):
+            return self
         length = self.length + len(values)
         buffer = self.buffer
         if length > len(buffer):

@@ -213,12 +213,12 @@ def _read(given: Any, name: str) -> _Content:  # noqa: ANN401 - duck-typed
         )
     if not hasattr(given, "__arrow_c_stream__"):
         schema_capsule, array_capsule = given.__arrow_c_array__()
-        content = _typed(_inside(schema_capsule, b"arrow_schema", _Schema))
-        _add(content, _inside(array_capsule, b"arrow_array", _Array), array_capsule)
+        content = _typed(_inside(name, schema_capsule, b"arrow_schema", _Schema))
+        _add(content, _inside(name, array_capsule, b"arrow_array", _Array), array_capsule)
         return content
     # The capsule releases the stream when it goes.
     capsule = given.__arrow_c_stream__()
-    stream = _inside(capsule, b"arrow_array_stream", _Stream)
+    stream = _inside(name, capsule, b"arrow_array_stream", _Stream)
     schema = _Owned(_Schema())
     _check(name, stream, stream.get_schema(stream, schema.structure))
     content = _typed(schema.structure)
@@ -230,11 +230,19 @@ def _read(given: Any, name: str) -> _Content:  # noqa: ANN401 - duck-typed
         _add(content, array.structure, array)
 
 
-def _inside(capsule: object, name: bytes, kind: type[Any]) -> Any:  # noqa: ANN401 - a structure
+def _inside(name: str, capsule: object, label: bytes, kind: type[Any]) -> Any:  # noqa: ANN401 - a structure
     # A prototype of our own: the function object in pythonapi is shared with the whole process.
     prototype = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)
     pointer = prototype(("PyCapsule_GetPointer", ctypes.pythonapi))
-    return kind.from_address(pointer(capsule, name))
+    try:
+        structure = kind.from_address(pointer(capsule, label))
+    except ValueError as error:
+        expected = f"expected a capsule named {label.decode()}: {error}"
+        raise SchemaError(name, expected) from error
+    # Whoever takes the content leaves the capsule without; calling into it then would be the end.
+    if not structure.release:
+        raise SchemaError(name, "the Arrow data were taken by somebody else before")
+    return structure
 
 
 def _check(name: str, stream: Any, code: int) -> None:  # noqa: ANN401 - a structure
@@ -320,6 +328,7 @@ def type_name(field: Field) -> str:
     if kind[:2] == "ts":
         return f"timestamp[{_UNITS[kind[2]]}{', ' if rest else ''}{rest}]"
     families = {"tt": "time", "tD": "duration", "ti": "interval", "+w": "fixed_size_list"}
+    families |= {"w": "fixed_size_binary", "+r": "run_end_encoded", "+u": "union"}
     return families.get(kind[:2], text)
 
 

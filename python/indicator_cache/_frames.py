@@ -163,7 +163,7 @@ def _columns(
             columns["timestamp"] = index.to_series()
         return columns, {key: str(value) for key, value in given.attrs.items()}, False
     if isinstance(given, np.ndarray) and given.dtype.names:
-        return {name: given[name] for name in given.dtype.names}, {}, False
+        return {name: given[name] for name in _unique(label, [*given.dtype.names])}, {}, False
     if not _arrow.is_arrow(given):
         return None
     read, metadata = _arrow.read_columns(given, label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -338,10 +339,23 @@ def _timestamps(label: str, table: Mapping[Any, Any], bars: int, tail: Tail) -> 
     array = _other(label, table, "timestamp", bars)
     if tail.dtype is None or array.dtype == tail.dtype:
         return array
-    if tail.dtype.kind == array.dtype.kind or (tail.dtype.kind == "M" and _are_dates(array)):
+    if tail.dtype.kind == "M" and _are_dates(array):
+        array = _in_utc(label, array, tail.zone).astype(tail.dtype)
+    if tail.dtype.kind == array.dtype.kind:
         return array.astype(tail.dtype)
     raise SchemaError(
         "timestamp", f"{label}: expected {tail.dtype}, as before, got an array of {array.dtype}"
+    )
+
+
+def _in_utc(label: str, dates: npt.NDArray[Any], zone: str) -> npt.NDArray[Any]:
+    """Return Python's dates and times without their zones, which they have if there is one."""
+    zoned = [getattr(date, "tzinfo", None) is not None for date in dates]
+    if any(has_zone is not bool(zone) for has_zone in zoned):
+        expected = "times with a zone" if zone else "times without a zone"
+        raise SchemaError("timestamp", f"{label}: expected {expected}, as before")
+    return np.array(
+        [date.astimezone(UTC).replace(tzinfo=None) if zone else date for date in dates], object
     )
 
 
