@@ -16,6 +16,7 @@ import ctypes
 import sys
 from collections.abc import Iterator
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_void_p, py_object
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -231,11 +232,8 @@ def _read(given: Any, name: str) -> _Content:  # noqa: ANN401 - duck-typed
 
 
 def _inside(name: str, capsule: object, label: bytes, kind: type[Any]) -> Any:  # noqa: ANN401 - a structure
-    # A prototype of our own: the function object in pythonapi is shared with the whole process.
-    prototype = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)
-    pointer = prototype(("PyCapsule_GetPointer", ctypes.pythonapi))
     try:
-        structure = kind.from_address(pointer(capsule, label))
+        structure = kind.from_address(_get_pointer()(capsule, label))
     except ValueError as error:
         expected = f"expected a capsule named {label.decode()}: {error}"
         raise SchemaError(name, expected) from error
@@ -243,6 +241,16 @@ def _inside(name: str, capsule: object, label: bytes, kind: type[Any]) -> Any:  
     if not structure.release:
         raise SchemaError(name, "the Arrow data were taken by somebody else before")
     return structure
+
+
+@cache
+def _get_pointer() -> Any:  # noqa: ANN401 - a function of C
+    """Return ``PyCapsule_GetPointer``.
+
+    By a prototype of our own: the function object in pythonapi is the whole process's.
+    """
+    prototype = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)
+    return prototype(("PyCapsule_GetPointer", ctypes.pythonapi))
 
 
 def _check(name: str, stream: Any, code: int) -> None:  # noqa: ANN401 - a structure
