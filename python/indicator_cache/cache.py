@@ -28,14 +28,19 @@ __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 class IndicatorCache(CacheMethods):
     """Computes indicators once and keeps them.
 
-    ``bars[timeframe][price_type]`` is a sequence of candles or a mapping of columns:
+    ``bars[timeframe][price_type]`` is a sequence of candles, a mapping of columns or a table:
 
     - a candle is a dict or an object with ``open``, ``high``, ``low``, ``close`` and, if the first
       one has it, ``volume``; None is a missing bar, and so is a field that is None. The same
       object at successive bars is one candle of a longer timeframe, repeated;
     - a mapping has array-likes under those names, at least one, and may have ``timestamp`` (equal
       ones belong to one candle), ``new_bar`` (true where a candle begins; takes precedence) and
-      ``valid`` (false where the bar is missing).
+      ``valid`` (false where the bar is missing);
+    - a table is anything with the Arrow PyCapsule interface (pyarrow, polars, a DuckDB relation), a
+      ``pandas.DataFrame``, or a numpy array with named fields. Its columns have the same names and
+      meanings, others are ignored; null is a missing value. Timestamps have to increase, unless
+      ``new_bar`` says that a bar repeats its candle. Arrow memory is borrowed, not copied, where
+      it is one row of float64 without nulls.
 
     All series have the same number of bars. They are read once, here; later changes to the bars
     have no effect. :meth:`append` adds bars, :meth:`peek` answers for one that is still forming.
@@ -308,8 +313,8 @@ class IndicatorCache(CacheMethods):
         ----------
         bars
             ``bars[timeframe][price_type]`` for every series of the cache: for series of candles
-            a candle, None, or a sequence of those; for tables a mapping from names to values or
-            arrays, with all columns as before. All series get the same number of bars.
+            a candle, None, or a sequence of those; for others a mapping from names to values or
+            arrays, or a table, with all columns as before. All series get the same number of bars.
 
         Raises
         ------
