@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 import indicator_cache as ic
 from indicator_cache._arrays import as_column
 
-from .bars import FIELDS, Array, Bars, with_gaps, with_partial_gaps
+from .bars import FIELDS, Array, Bars, missing, with_gaps, with_partial_gaps
 
 BARS = with_gaps(300)
 TIMES = np.datetime64("2024-03-29T21:00", "us") + np.arange(300) * np.timedelta64(60, "s")
@@ -61,15 +61,11 @@ def sliced(bars: Bars) -> pa.Table:
 
 
 def struct_array(bars: Bars) -> pa.Array:
-    """One array of structs, a slice of a longer one, with missing bars as null structs."""
-    table = pa.table(bars)
-    structs = table.to_struct_array().chunk(0)
-    holes = np.isnan(bars["close"])
-    rows = pa.StructArray.from_arrays(
-        [structs.field(at) for at in range(structs.type.num_fields)],
-        fields=list(structs.type),
-        mask=pa.array(holes),
-    )
+    """One array of structs, a slice of a longer one; a missing bar is a null with numbers in it."""
+    columns = np.array(list(bars.values()))
+    holes = np.isnan(columns).all(axis=0)
+    cells = [pa.array(np.where(holes, 7.0, x), mask=~holes & np.isnan(x)) for x in columns]
+    rows = pa.StructArray.from_arrays(cells, names=list(bars), mask=pa.array(holes))
     return pa.concat_arrays([rows.slice(0, 13), rows]).slice(13)
 
 
@@ -151,12 +147,12 @@ def test_same_bits_whatever_the_kind(kind: str) -> None:
 
 
 #: Those that have no way to say that a field is missing alone.
-WHOLE_BARS = {"candles", "structs", "polars, valid"}
+WHOLE_BARS = {"candles", "polars, valid"}
 
 
 @pytest.mark.parametrize("kind", [name for name in KINDS if name not in WHOLE_BARS])
 def test_fields_that_are_missing_alone(kind: str) -> None:
-    bars = with_partial_gaps(300)
+    bars = missing(with_partial_gaps(300), slice(40, 60))
     expected = ic.IndicatorCache({"M1": {"bid": bars}})
     cache = ic.IndicatorCache({"M1": {"bid": KINDS[kind](bars)}})
     for name in FIELDS:
@@ -208,7 +204,10 @@ def test_what_a_cache_borrows(kind: str) -> None:
 )
 def test_functions_borrow(kind: Callable[[Array], Any]) -> None:
     column = kind(np.arange(100.0))
-    assert np.shares_memory(as_column("x", column), as_column("x", column))
+    read = as_column("x", column)
+    assert np.shares_memory(read, as_column("x", column))
+    # Nobody writes to Arrow memory, not even by mistake.
+    assert not read.flags.writeable or kind in {np.asarray, pd.Series}
 
 
 @pytest.mark.parametrize("kind", [lambda x: x.astype("f4"), pd.Series, structured, dict])
@@ -372,6 +371,17 @@ def test_decimals_of_every_library(text: str) -> None:
         assert as_column("x", relation).tolist() == [float(value)]
 
 
+@pytest.mark.parametrize("scale", [0, 3, 22, 23, 30, 37])
+def test_decimals_near_what_float64_holds(scale: int) -> None:
+    """Where a quotient of two floats is rounded twice, and where it is not."""
+    rng = np.random.default_rng(scale)
+    whole = [2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), 2**64 + 5]
+    whole += rng.integers(-(2**62), 2**62, 300).tolist() + rng.integers(-999, 999, 300).tolist()
+    values = [Decimal(value).scaleb(-scale, _wide()) for value in whole]
+    read = as_column("x", pa.array(values, pa.decimal128(38, scale)))
+    assert read.tolist() == [value / 10**scale for value in whole]
+
+
 @pytest.mark.parametrize("kind", ["Int64", "Float32", "UInt8", "int16[pyarrow]"])
 def test_numbers_of_pandas(kind: str) -> None:
     column = pd.Series([1, None, 3], dtype=kind)
@@ -412,6 +422,26 @@ def test_dates_and_whole_numbers(column: pa.Array) -> None:
     result = ic.IndicatorCache({"M1": {"bid": table}}).table("M1", "bid", ["sma:1"]).to_arrow()
     expected = column.cast(pa.timestamp("ms")) if column.type == pa.date64() else column
     assert result["timestamp"].combine_chunks().equals(expected)
+
+
+def test_valid_is_false_where_it_is_null() -> None:
+    present, true = (pa.py_buffer(bytes([bits])) for bits in (0b101, 0b111))
+    valid = pa.Array.from_buffers(pa.bool_(), 3, [present, true])
+    table = pa.table({"close": [1.0, 2.0, 3.0], "valid": valid})
+    cache = ic.IndicatorCache({"M1": {"bid": table}})
+    np.testing.assert_array_equal(cache.sma("M1", "bid", "close", 1), [1.0, np.nan, 3.0])
+
+
+def test_volume_may_be_unknown() -> None:
+    table = pl.DataFrame({"close": [1.0, 2.0], "volume": [None, None]})
+    cache = ic.IndicatorCache({"M1": {"bid": table}})
+    assert np.isnan(cache.sma("M1", "bid", "volume", 1)).all()
+
+
+def test_the_row_of_a_null_counts_from_the_first_chunk() -> None:
+    table = pa.table({"timestamp": pa.chunked_array([[1, 2, 3], [4, None]]), "close": [1.0] * 5})
+    with pytest.raises(ic.SchemaError, match="timestamp: M1 bid: null at row 4"):
+        ic.IndicatorCache({"M1": {"bid": table}})
 
 
 # --- what is refused ---

@@ -259,6 +259,19 @@ def test_a_table_stays_as_it_is() -> None:
     assert len(cache.table("M1", "bid", [])) == 4
 
 
+def test_bars_that_another_thread_appends_meanwhile() -> None:
+    class Racing(ic.IndicatorCache):
+        def _get(self, *args: Any, **kwargs: Any) -> Any:
+            time = float(len(self))
+            self.append({"M1": {"bid": {"timestamp": len(self), "close": time}}})
+            return super()._get(*args, **kwargs)
+
+    cache = Racing({"M1": {"bid": {"timestamp": np.arange(3), "close": np.arange(3.0)}}})
+    table = cache.table("M1", "bid", ["sma:1", "bollinger:2"])
+    assert {len(table[name]) for name in table.names} == {3}
+    assert (len(table), len(cache)) == (3, 5)
+
+
 def test_stepwise_tables() -> None:
     cache = cache_of(np.array([1, 1, 2, 2]), close=np.array([1.0, 1.0, 3.0, 3.0]))
     table = cache.table("M1", "bid", ["ema:3"], stepwise=True)
