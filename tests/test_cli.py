@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import indicator_cache as ic
+from indicator_cache import _requests as requests
 from indicator_cache import backends
 from indicator_cache.backends import Backend
-from indicator_cache.cli import main, progress, requests, tables
+from indicator_cache.cli import main, progress, tables
 
 BARS = 40
 

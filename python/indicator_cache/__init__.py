@@ -27,6 +27,7 @@ from ._generated.results import (
     MacdResult,
 )
 from ._program import is_command_line
+from ._table import ArrowColumn, IndicatorTable
 from .backends import BackendInfo, backend_info, use_backend
 from .cache import CacheStats, IndicatorCache, SeriesView
 from .errors import (
@@ -34,6 +35,7 @@ from .errors import (
     BackendUnavailableError,
     IndicatorCacheError,
     ParameterError,
+    RequestError,
     SchemaError,
     StateError,
     UnknownSeriesError,
@@ -43,6 +45,7 @@ from .streams import Stream, restore, stream
 from .timeframes import align, resample
 
 __all__ = [
+    "ArrowColumn",
     "BackendError",
     "BackendInfo",
     "BackendUnavailableError",
@@ -52,8 +55,10 @@ __all__ = [
     "IndicatorCache",
     "IndicatorCacheError",
     "IndicatorSpec",
+    "IndicatorTable",
     "MacdResult",
     "ParameterError",
+    "RequestError",
     "SchemaError",
     "SeriesView",
     "StateError",

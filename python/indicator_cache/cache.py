@@ -15,8 +15,10 @@ from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
 from ._numbers import whole
+from ._requests import parse_all
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
+from ._table import IndicatorTable
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
 from .spec import IndicatorSpec, find_spec
 from .timeframes import Ladder
@@ -27,14 +29,19 @@ __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 class IndicatorCache(CacheMethods):
     """Computes indicators once and keeps them.
 
-    ``bars[timeframe][price_type]`` is a sequence of candles or a mapping of columns:
+    ``bars[timeframe][price_type]`` is a sequence of candles, a mapping of columns or a table:
 
     - a candle is a dict or an object with ``open``, ``high``, ``low``, ``close`` and, if the first
       one has it, ``volume``; None is a missing bar, and so is a field that is None. The same
       object at successive bars is one candle of a longer timeframe, repeated;
     - a mapping has array-likes under those names, at least one, and may have ``timestamp`` (equal
       ones belong to one candle), ``new_bar`` (true where a candle begins; takes precedence) and
-      ``valid`` (false where the bar is missing).
+      ``valid`` (false where the bar is missing);
+    - a table is anything with the Arrow PyCapsule interface (pyarrow, polars, a DuckDB relation), a
+      ``pandas.DataFrame``, or a numpy array with named fields. Its columns have the same names and
+      meanings, others are ignored; null is a missing value. Timestamps have to increase, unless
+      ``new_bar`` says that a bar repeats its candle. Arrow memory is borrowed, not copied, where
+      it is one row of float64 without nulls.
 
     All series have the same number of bars. They are read once, here; later changes to the bars
     have no effect. :meth:`append` adds bars, :meth:`peek` answers for one that is still forming.
@@ -251,6 +258,61 @@ class IndicatorCache(CacheMethods):
             source = "close"
         return self._get(spec, tf, pt, source, values, i, stepwise=stepwise)
 
+    def table(
+        self, tf: Hashable, pt: Hashable, indicators: Sequence[str], *, stepwise: bool = False
+    ) -> IndicatorTable:
+        """Return indicators as the columns of a table, with the timestamps of the bars.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        indicators
+            What to compute: ``NAME[:VALUE,...][@SOURCE]``, as ``"ema"``, ``"ema:20"``,
+            ``"ema:period=20@high"`` or ``"bollinger:20,2.5"``. Values are in the order of the
+            parameters, or named; those left out have their defaults.
+        stepwise
+            As in :meth:`view`.
+
+        Returns
+        -------
+        A table with ``__arrow_c_stream__``, ``to_pandas()``, ``to_polars()`` and ``to_arrow()``. A
+        column is called by the indicator, its parameters, the source unless it is close, and the
+        output if there are several: ``ema_20``, ``ema_20_high``, ``macd_12_26_9_signal``.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such series.
+        RequestError
+            When some of `indicators` are not understood; it names all of them.
+        SchemaError
+            When the bars lack a column.
+
+        Examples
+        --------
+        >>> from indicator_cache import IndicatorCache
+        >>> cache = IndicatorCache({"M1": {"bid": {"close": [1.0, 2.0, 3.0, 4.0]}}})
+        >>> cache.table("M1", "bid", ["ema:3", "macd:2,3,2"])
+        <IndicatorTable: ema_3, macd_2_3_2_macd, macd_2_3_2_signal, macd_2_3_2_histogram; 4 bars>
+        """
+        if isinstance(indicators, str):
+            indicators = [indicators]
+        requests = parse_all(indicators, "close")
+        series = self._find(tf, pt)
+        columns: dict[str, FloatArray] = {}
+        for request in requests:
+            values = tuple(request.values.values())
+            result = self._get(
+                request.spec, tf, pt, request.source or "close", values, None, stepwise=stepwise
+            )
+            outputs = [result] if len(request.spec.outputs) == 1 else result
+            # Bars that another thread appended meanwhile are not in this table.
+            cut = (output[: series.bars] for output in outputs)
+            columns.update(zip(request.columns, cut, strict=True))
+        metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
+        return IndicatorTable(columns, series.times, series.tail.zone, metadata, series.bars)
+
     @overload
     def ema_stepwise(
         self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., i: None = ...
@@ -329,8 +391,8 @@ class IndicatorCache(CacheMethods):
         ----------
         bars
             ``bars[timeframe][price_type]`` for every series of the cache: for series of candles
-            a candle, None, or a sequence of those; for tables a mapping from names to values or
-            arrays, with all columns as before. All series get the same number of bars.
+            a candle, None, or a sequence of those; for others a mapping from names to values or
+            arrays, or a table, with all columns as before. All series get the same number of bars.
 
         Raises
         ------
@@ -673,9 +735,14 @@ def check_source(source: object) -> None:
 def _read_all(bars: object, *, native: bool) -> dict[Hashable, dict[Hashable, Series]]:
     every: dict[Hashable, dict[Hashable, Series]] = {}
     first: Series | None = None
+    symbol: dict[str, str] = {}
     for (tf, pt), given in _flat(bars):
-        series = read_series(f"{tf} {pt}", given, native=native)
+        keys = {**symbol, "timeframe": tf, "price_type": pt}
+        series = read_series(f"{tf} {pt}", given, native=native, keys=keys)
         first = first or series
+        symbol = {
+            name: text for name, text in series.metadata.items() if name == "symbol"
+        } or symbol
         if series.bars != first.bars:
             raise SchemaError(
                 series.label,
@@ -698,7 +765,8 @@ def _read_next(
     for key, series in known.items():
         if key not in given:
             raise SchemaError(series.label, "missing: every series needs its next bars")
-        batch = batches[key] = read_next(series, given[key])
+        tf, pt = key
+        batch = batches[key] = read_next(series, given[key], {"timeframe": tf, "price_type": pt})
         first = next(iter(batches.values()))
         if batch.bars != first.bars:
             raise SchemaError(

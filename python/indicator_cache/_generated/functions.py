@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy.typing as npt
+from typing import Any
 
-from .._arrays import FloatArray
 from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
@@ -22,13 +21,14 @@ _SMA = BY_NAME["sma"]
 _TRUE_RANGE = BY_NAME["true_range"]
 
 
-def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
+def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     """Average true range. Wilder's average of the true range.
 
     Parameters
     ----------
     high, low, close
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the seed and reciprocal of the smoothing factor, in bars. Whole number from 1
         to 1000000, 14 by default.
@@ -39,7 +39,8 @@ def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
         The average range, in the unit of the prices. Not NaN from bar period - 1 on at the
         earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -65,17 +66,18 @@ def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
-    result: FloatArray = compute(_ATR, (high, low, close), (period,))
+    result: Any = compute(_ATR, (high, low, close), (period,))
     return result
 
 
-def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> BollingerResult[FloatArray]:
+def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerResult[Any]:
     """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
     std_factor
@@ -94,7 +96,8 @@ def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> Bo
         Lower band, in the unit of the input. Not NaN from bar max(period, 2) - 1 on at the
         earliest, counted from 0.
 
-    A named tuple of arrays with as many values as bars, float64.
+    A named tuple of arrays with as many values as bars, float64. Series of pandas (with the
+    same index) or polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -121,17 +124,18 @@ def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> Bo
     ----------
     J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
     """
-    result: BollingerResult[FloatArray] = compute(_BOLLINGER, (x,), (period, std_factor))
+    result: BollingerResult[Any] = compute(_BOLLINGER, (x,), (period, std_factor))
     return result
 
 
-def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> DmiResult[FloatArray]:
+def dmi(high: Any, low: Any, close: Any, period: int = 14) -> DmiResult[Any]:
     """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
     Parameters
     ----------
     high, low, close
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
         default.
@@ -147,7 +151,8 @@ def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
         Strength of the trend, from 0 to 100. Not NaN from bar 1 on at the earliest, counted
         from 0.
 
-    A named tuple of arrays with as many values as bars, float64.
+    A named tuple of arrays with as many values as bars, float64. Series of pandas (with the
+    same index) or polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -178,17 +183,18 @@ def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
     """
-    result: DmiResult[FloatArray] = compute(_DMI, (high, low, close), (period,))
+    result: DmiResult[Any] = compute(_DMI, (high, low, close), (period,))
     return result
 
 
-def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
+def ema(x: Any, period: int = 20) -> Any:
     """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Span of the mean, in bars. Whole number from 1 to 1000000, 20 by default.
 
@@ -197,7 +203,8 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     ema
         The mean, in the unit of the input. Not NaN from the first bar on at the earliest.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -223,17 +230,18 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     ----------
     R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
     """
-    result: FloatArray = compute(_EMA, (x,), (period,))
+    result: Any = compute(_EMA, (x,), (period,))
     return result
 
 
-def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[FloatArray]:
+def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[Any]:
     """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     fast
         Span of the fast average, in bars. Whole number from 1 to 1000000, 12 by default.
     slow
@@ -253,7 +261,8 @@ def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> M
         Difference minus signal, in the unit of the input. Not NaN from the first bar on at the
         earliest.
 
-    A named tuple of arrays with as many values as bars, float64.
+    A named tuple of arrays with as many values as bars, float64. Series of pandas (with the
+    same index) or polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -280,17 +289,18 @@ def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> M
     ----------
     G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
     """
-    result: MacdResult[FloatArray] = compute(_MACD, (x,), (fast, slow, signal))
+    result: MacdResult[Any] = compute(_MACD, (x,), (fast, slow, signal))
     return result
 
 
-def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
+def roc(x: Any, period: int = 14) -> Any:
     """Rate of change. Change of the price over some bars, in percent.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Distance of the two prices, in bars. Whole number from 1 to 1000000, 14 by default.
 
@@ -299,7 +309,8 @@ def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     roc
         The change, in percent. Not NaN from bar period on at the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -323,17 +334,18 @@ def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     ----------
     M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
     """
-    result: FloatArray = compute(_ROC, (x,), (period,))
+    result: Any = compute(_ROC, (x,), (period,))
     return result
 
 
-def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
+def rsi(x: Any, period: int = 14) -> Any:
     """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
         default.
@@ -343,7 +355,8 @@ def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     rsi
         The index, from 0 to 100. Not NaN from bar 1 on at the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -371,17 +384,18 @@ def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
     """
-    result: FloatArray = compute(_RSI, (x,), (period,))
+    result: Any = compute(_RSI, (x,), (period,))
     return result
 
 
-def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
+def sma(x: Any, period: int = 20) -> Any:
     """Simple moving average. Mean of the last prices.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
 
@@ -391,7 +405,8 @@ def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
         The mean, in the unit of the input. Not NaN from bar period - 1 on at the earliest,
         counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -414,24 +429,26 @@ def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     ----------
     R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
     """
-    result: FloatArray = compute(_SMA, (x,), (period,))
+    result: Any = compute(_SMA, (x,), (period,))
     return result
 
 
-def true_range(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) -> FloatArray:
+def true_range(high: Any, low: Any, close: Any) -> Any:
     """True range. Range of a bar, extended to the close before it.
 
     Parameters
     ----------
     high, low, close
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
 
     Returns
     -------
     true_range
         The range, in the unit of the prices. Not NaN from the first bar on at the earliest.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -456,5 +473,5 @@ def true_range(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) ->
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
-    result: FloatArray = compute(_TRUE_RANGE, (high, low, close), ())
+    result: Any = compute(_TRUE_RANGE, (high, low, close), ())
     return result
