@@ -18,7 +18,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
-  generate accuracy format clean soak golden test-golden test-node test-aarch64
+  generate accuracy format clean soak golden dist test-dist test-golden test-node test-aarch64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,8 +72,29 @@ format: $(VENV)/stamp-python ## format Rust and Python
 	$(BIN)/ruff format
 
 clean: ## remove everything that is not in git and can be made again
-	rm -rf target $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target dist $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
+
+# --- what is published ---
+
+# zig brings the C library of an old Linux, so that the wheel is not tied to this machine's.
+ifeq ($(shell uname -s),Linux)
+NATIVE_FLAGS := --zig --compatibility manylinux_2_17
+endif
+# Panic messages carry source paths, and nobody's home folder belongs in a wheel.
+REMAPPED := --remap-path-prefix=$(CURDIR)=/indicator-cache --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+
+$(VENV)/stamp-dist: $(VENV)/stamp-python
+	$(BIN)/python -m pip install --quiet --group dist
+	@touch $@
+
+dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in dist
+	rm -rf dist
+	. $(BIN)/activate && RUSTFLAGS='$(REMAPPED)' maturin build --quiet --release --locked --strip $(NATIVE_FLAGS) \
+	  --target-dir target/dist --out dist
+	. $(BIN)/activate && maturin sdist --out dist
+	$(BIN)/python tools/any_wheel.py dist/indicator_cache-*.tar.gz --out dist
+	@ls -l dist
 
 # --- longer than `make test`: docs/robustness.md ---
 
