@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,3 +196,87 @@ def test_dropped_denormals_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.warns(RuntimeWarning, match="denormal"):
             ic.backends.select_at_import()
         assert ic.backend_info().flush_to_zero
+
+
+# --- libraries that cannot be loaded ---
+
+
+def without_native(where: Path) -> Path:
+    package = copy_of_the_package(where)
+    for library in package.glob("_native.*"):
+        if library.suffix != ".pyi":
+            library.unlink()
+    return package
+
+
+def doctor(path: Path) -> dict[str, Any]:
+    done = run(
+        "import sys; sys.argv = ['indicator-cache', 'doctor', '--json']\n"
+        "from indicator_cache.cli import main; sys.exit(main(sys.argv[1:]))",
+        path=path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    findings: dict[str, Any] = json.loads(done.stdout)
+    return findings
+
+
+def test_doctor_tells_that_there_is_no_library(tmp_path: Path) -> None:
+    without_native(tmp_path)
+    findings = doctor(tmp_path)
+    assert findings["backends"]["native"]["reason"] == (
+        "ModuleNotFoundError: this installation has no _native library"
+    )
+    assert findings["active"] == "wasm"
+
+
+def test_doctor_names_a_library_for_another_interpreter(tmp_path: Path) -> None:
+    package = without_native(tmp_path)
+    (package / "_native.cpython-399-vax.so").write_bytes(b"")
+    reason = doctor(tmp_path)["backends"]["native"]["reason"]
+    assert reason.startswith(
+        f"ModuleNotFoundError: {package} has _native.cpython-399-vax.so, which is for another"
+    )
+    for suffix in EXTENSION_SUFFIXES:
+        assert f"_native{suffix}" in reason
+
+
+def test_doctor_repeats_the_words_of_the_loader(tmp_path: Path) -> None:
+    library = without_native(tmp_path) / f"_native{EXTENSION_SUFFIXES[0]}"
+    library.write_bytes(b"This is not a library." * 100)
+    words = run(
+        "import importlib.util as u\n"
+        f"s = u.spec_from_file_location('indicator_cache._native', {str(library)!r})\n"
+        "try: u.module_from_spec(s)\n"
+        "except ImportError as error: print(error)",
+    ).stdout.strip()
+    assert words
+    assert doctor(tmp_path)["backends"]["native"]["reason"] == f"ImportError: {words}"
+
+
+def test_doctor_tells_of_a_library_that_is_something_else(tmp_path: Path) -> None:
+    """A loadable library without our module in it: here, NumPy's."""
+    shutil.copyfile(
+        _multiarray_umath.__file__, without_native(tmp_path) / f"_native{EXTENSION_SUFFIXES[0]}"
+    )
+    findings = doctor(tmp_path)
+    assert findings["active"] == "wasm"
+    reason = findings["backends"]["native"]["reason"]
+    assert reason.startswith("ImportError: ")
+    assert "PyInit__native" in reason
+
+
+def test_import_compiles_nothing() -> None:
+    """No compiler, no build, no other process: what is imported was built long ago."""
+    code = (
+        "import sys\n"
+        "seen = []\n"
+        "sys.addaudithook(lambda event, _: seen.append(event))\n"
+        "import indicator_cache as ic\n"
+        "ic.ema([1.0, 2.0])\n"
+        "started = ('subprocess.', 'os.system', 'os.exec', 'os.posix_spawn', 'os.fork', 'os.spawn',"
+        " 'os.startfile', 'socket.')\n"
+        "print([event for event in seen if event.startswith(started)], len(seen) > 0)"
+    )
+    for choice in ic.backends.NAMES:
+        done = run(code, choice)
+        assert (done.stdout.strip(), done.stderr) == ("[] True", ""), choice
