@@ -96,6 +96,10 @@ dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in d
 	$(BIN)/python tools/any_wheel.py dist/indicator_cache-*.tar.gz --out dist
 	@ls -l dist
 
+# SUITE=quick leaves most of the test files to `make test`.
+test-dist: dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
+	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
+
 # --- longer than `make test`: docs/robustness.md ---
 
 CASES ?= 1000000

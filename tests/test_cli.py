@@ -456,6 +456,7 @@ def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.needs(*backends.NAMES)
 def test_doctor_finds_all_backends_well(capsys: pytest.CaptureFixture[str], backend: str) -> None:
     code, findings = doctor(capsys)
     assert code == 0

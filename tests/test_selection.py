@@ -72,6 +72,7 @@ def refused(before: str = "", choice: str | None = None, path: Path = PACKAGE.pa
     return done.stdout.strip()
 
 
+@pytest.mark.needs("native")
 @pytest.mark.parametrize("choice", [None, "", "auto", " auto "])
 def test_auto_takes_the_first(choice: str | None) -> None:
     assert shown(choice=choice) == ["native auto []"]
@@ -90,6 +91,7 @@ def test_an_unknown_choice_is_refused(choice: str) -> None:
     )
 
 
+@pytest.mark.needs("native", "wasm")
 def test_auto_falls_to_the_next_and_tells() -> None:
     first, *reasons = shown(NO_NATIVE)
     assert first == "wasm auto ['native']"
@@ -114,6 +116,7 @@ def test_a_choice_that_cannot_be_met_is_an_import_error(
     assert reason in message
 
 
+@pytest.mark.needs("native", "wasm")
 @pytest.mark.parametrize("error", ["OSError('libwasmtime')", "RuntimeError('no such platform')"])
 def test_wasmtime_that_fails_in_its_own_way(error: str, tmp_path: Path) -> None:
     """Where it cannot run, its import raises more than ImportError."""
@@ -135,6 +138,7 @@ def copy_of_the_package(where: Path) -> Path:
     return where / "indicator_cache"
 
 
+@pytest.mark.needs("native", "wasm")
 def test_binaries_of_other_sources_are_refused(tmp_path: Path) -> None:
     """A library or module that was built from other declarations never computes."""
     catalog = copy_of_the_package(tmp_path) / "_generated" / "catalog.py"
@@ -151,6 +155,7 @@ def test_binaries_of_other_sources_are_refused(tmp_path: Path) -> None:
     assert shown(choice="python", path=tmp_path) == ["python python []"]
 
 
+@pytest.mark.needs("native", "wasm")
 def test_damaged_module_is_refused(tmp_path: Path) -> None:
     module = copy_of_the_package(tmp_path) / "_wasm" / "indicator.wasm"
     code = module.read_bytes()
@@ -164,6 +169,7 @@ def test_damaged_module_is_refused(tmp_path: Path) -> None:
     assert shown(path=tmp_path) == ["native auto []"]
 
 
+@pytest.mark.needs("native", "wasm")
 def test_import_brings_nothing_that_is_not_needed() -> None:
     code = (
         "import sys, indicator_cache as ic\nic.ema([1.0])\n"
@@ -176,6 +182,7 @@ def test_import_brings_nothing_that_is_not_needed() -> None:
     assert run(code, "wasm").stdout.strip() == "['wasmtime']"
 
 
+@pytest.mark.needs("native", "wasm")
 def test_limit_of_memory() -> None:
     limit = "INDICATOR_CACHE_WASM_MEMORY"
     code = "import indicator_cache as ic; print(ic.backend_info().details['memory limit'])"
@@ -220,6 +227,7 @@ def doctor(path: Path) -> dict[str, Any]:
     return findings
 
 
+@pytest.mark.needs("native", "wasm")
 def test_doctor_tells_that_there_is_no_library(tmp_path: Path) -> None:
     without_native(tmp_path)
     findings = doctor(tmp_path)
@@ -253,6 +261,7 @@ def test_doctor_repeats_the_words_of_the_loader(tmp_path: Path) -> None:
     assert doctor(tmp_path)["backends"]["native"]["reason"] == f"ImportError: {words}"
 
 
+@pytest.mark.needs("native", "wasm")
 def test_doctor_tells_of_a_library_that_is_something_else(tmp_path: Path) -> None:
     """A loadable library without our module in it: here, NumPy's."""
     other = importlib.util.find_spec("numpy.random.mtrand")
@@ -266,7 +275,8 @@ def test_doctor_tells_of_a_library_that_is_something_else(tmp_path: Path) -> Non
     assert "PyInit__native" in reason
 
 
-def test_import_compiles_nothing() -> None:
+@pytest.mark.parametrize("choice", ic.backends.NAMES)
+def test_import_compiles_nothing(choice: str) -> None:
     """No compiler, no build, no other process: what is imported was built long ago."""
     code = (
         "import sys\n"
@@ -278,6 +288,5 @@ def test_import_compiles_nothing() -> None:
         " 'os.startfile', 'socket.')\n"
         "print([event for event in seen if event.startswith(started)], len(seen) > 0)"
     )
-    for choice in ic.backends.NAMES:
-        done = run(code, choice)
-        assert (done.stdout.strip(), done.stderr) == ("[] True", ""), choice
+    done = run(code, choice)
+    assert (done.stdout.strip(), done.stderr) == ("[] True", "")
