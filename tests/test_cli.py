@@ -476,6 +476,7 @@ def test_doctor_finds_all_backends_well(capsys: pytest.CaptureFixture[str], back
     assert text.count(findings["backends"]["native"]["digest"]) == len(backends.NAMES)
 
 
+@pytest.mark.needs("native", "wasm")
 @pytest.mark.parametrize("name", backends.NAMES)
 def test_doctor_finds_a_wrong_bit(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -505,6 +506,7 @@ def test_doctor_finds_a_backend_that_loads_and_does_not_work(
     assert "the wasm backend does not work" in findings["problem"]
 
 
+@pytest.mark.needs("wasm")
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
