@@ -117,11 +117,13 @@ fmt-check: $(VENV)/stamp-python ## formatting
 	cargo fmt --all --check
 	$(BIN)/ruff format --check
 
-lint: $(VENV)/stamp-python lint-wasm ## clippy, rustdoc, ruff, shellcheck
+lint: $(VENV)/stamp-python lint-wasm ## clippy, rustdoc, ruff, shellcheck, workflows
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
 	$(BIN)/ruff check
 	$(BIN)/shellcheck $(SHELL_CODE)
+	$(BIN)/actionlint
+	$(BIN)/zizmor --quiet --offline --pedantic .github
 
 # Debian's wasm toolchain has no clippy.
 lint-wasm:
