@@ -18,7 +18,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
-  generate accuracy format clean soak golden dist test-dist test-golden test-node test-aarch64
+  generate accuracy format clean soak golden dist test-dist release-check test-golden test-node test-aarch64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -99,6 +99,9 @@ dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in d
 # SUITE=quick leaves most of the test files to `make test`.
 test-dist: dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
 	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
+
+release-check: ## whether this commit can be released; TAG=v1.2.3
+	$(PYTHON) tools/release_check.py --tag '$(TAG)'
 
 # --- longer than `make test`: docs/robustness.md ---
 
