@@ -19,6 +19,9 @@ from indicator_cache import _series, backends
 from indicator_cache.backends import Backend, Machine
 from indicator_cache.spec import IndicatorSpec
 
+#: It is there to show that all backends agree.
+pytestmark = pytest.mark.needs(*backends.NAMES)
+
 DEMO = Path(__file__).parent.parent / "demo" / "main.py"
 
 
