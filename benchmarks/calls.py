@@ -120,8 +120,20 @@ def short(record: Record) -> None:
 
 def prefetch(record: Record) -> None:
     """Time several results asked for at once, where the cache can do that."""
-    if not hasattr(ic.IndicatorCache, "prefetch"):
-        record.notes[PREFETCH] = "not there"
+    bars = bars_of(1_000_000)
+    asked = [f"{name}{period}" for name in ("ema:", "rsi:", "atr:", "dmi:") for period in (14, 50)]
+
+    def all_of_them(backend: str, threads: int) -> object:
+        cache = ic.IndicatorCache({"M1": {"bid": bars}}, backend=backend)
+        cache.prefetch(asked, threads=threads)
+        return cache
+
+    for backend in ("native", "wasm"):
+        contenders = {
+            name: Contender(partial(all_of_them, backend, threads))
+            for name, threads in ((ALONE, 1), (TOGETHER, 2))
+        }
+        record.add(f"{PREFETCH} {backend}", 1_000_000, interleaved(contenders))
 
 
 def measure(record: Record) -> None:

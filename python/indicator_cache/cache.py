@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -15,7 +17,7 @@ from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
 from ._numbers import whole
-from ._requests import parse_all
+from ._requests import Request, parse_all
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
 from ._table import IndicatorTable
@@ -312,6 +314,89 @@ class IndicatorCache(CacheMethods):
             columns.update(zip(request.columns, cut, strict=True))
         metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
         return IndicatorTable(columns, series.times, series.tail.zone, metadata, series.bars)
+
+    def prefetch(
+        self,
+        indicators: Sequence[str],
+        *,
+        series: Iterable[tuple[Hashable, Hashable]] | None = None,
+        stepwise: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        """Compute results that will be asked for, several at once.
+
+        Whatever is computed is what the methods would compute, to the bit, and is kept as
+        theirs is. Meanwhile anybody may use the cache. An interrupt leaves those results that are
+        complete.
+
+        Parameters
+        ----------
+        indicators
+            What to compute: ``"ema:20"``, ``"sma:50@high"``, as in :meth:`table`.
+        series
+            Pairs of timeframe and price type; None is all of them.
+        stepwise
+            As in :meth:`view`.
+        threads
+            How many results at once; None is as many as there are processors.
+
+        Raises
+        ------
+        RequestError
+            When some of `indicators` are not understood; it names all of them.
+        UnknownSeriesError
+            When there is no such series.
+        ParameterError
+            When `threads` is not a whole number above zero.
+        SchemaError
+            When bars lack a column.
+
+        Nothing has been computed where one of the first three is raised.
+
+        Examples
+        --------
+        >>> from indicator_cache import IndicatorCache
+        >>> cache = IndicatorCache({"M1": {"bid": {"close": [1.0, 2.0, 3.0, 4.0]}}})
+        >>> cache.prefetch(["ema:3", "sma:2"], threads=2)
+        >>> cache.stats().entries
+        2
+        """
+        if isinstance(indicators, str):
+            indicators = [indicators]
+        requests = parse_all(indicators, "close")
+        workers = (os.cpu_count() or 1) if threads is None else whole(threads)
+        if workers is None or workers < 1:
+            raise ParameterError("threads", threads, "a whole number above zero, or None")
+        pairs: list[Any]
+        if series is None:
+            pairs = [(tf, pt) for tf, sides in self._series.items() for pt in sides]
+        else:
+            pairs = list(series)
+            for pair in pairs:
+                if not isinstance(pair, tuple) or len(pair) != 2:
+                    raise ParameterError("series", pair, "pairs of timeframe and price type")
+                self._find(*pair)
+
+        def compute(job: tuple[tuple[Hashable, Hashable], Request]) -> None:
+            (tf, pt), request = job
+            values = tuple(request.values.values())
+            source = request.source or "close"
+            self._get(request.spec, tf, pt, source, values, None, stepwise=stepwise)
+
+        jobs = list(itertools.product(pairs, requests))
+        if workers == 1:
+            for job in jobs:
+                compute(job)
+            return
+        # Not for everybody to wait for at import.
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="indicator-cache")
+        try:
+            for _ in pool.map(compute, jobs):
+                pass
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     @overload
     def ema_stepwise(
