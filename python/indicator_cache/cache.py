@@ -373,9 +373,11 @@ class IndicatorCache(CacheMethods):
         else:
             pairs = list(series)
             for pair in pairs:
-                if not isinstance(pair, tuple) or len(pair) != 2:
-                    raise ParameterError("series", pair, "pairs of timeframe and price type")
-                self._find(*pair)
+                match pair:
+                    case (tf, pt):
+                        self._find(tf, pt)
+                    case _:
+                        raise ParameterError("series", pair, "pairs of timeframe and price type")
 
         def compute(job: tuple[tuple[Hashable, Hashable], Request]) -> None:
             (tf, pt), request = job
