@@ -469,7 +469,11 @@ impl State for Wilder {
             }
         }
         self.taken = taken;
-        self.ewm.load(from)
+        self.ewm.load(from)?;
+        if taken != self.period && self.ewm.in_block {
+            return Err(Error::State("an average without its seed"));
+        }
+        Ok(())
     }
 }
 

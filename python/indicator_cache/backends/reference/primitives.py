@@ -227,6 +227,8 @@ class Wilder:
         elif not self.refused:
             self.seed.count = taken
         self.ewm.load(source)
+        if taken != self.period and self.ewm.in_block:
+            raise StateError("an average without its seed")
 
 
 class SeedMean:
