@@ -2,7 +2,8 @@
 //!
 //! The module imports nothing, so it can touch nothing but its own memory. It exports that memory
 //! and one function, [`call`], of two integers: an operation and, mostly, the address of an
-//! argument block. A call from Python costs microseconds for each parameter, hence only two.
+//! argument block. A call from Python costs microseconds for each parameter, hence only two; and as
+//! calls cost too, there is one operation that creates, runs and drops.
 //!
 //! An argument block is a row of words (`usize`, four bytes on wasm32) that the host writes and the
 //! module overwrites with its answer:
@@ -20,6 +21,7 @@
 //! | 8 copy | block: handle | status; handle of an independent machine in the same state |
 //! | 9 reset | block: handle | status |
 //! | 10 bars | block: handle | status; low and high half of the number of bars taken |
+//! | 11 compute | block: index, address and count of parameters, bars, addresses as for run | status |
 //!
 //! A status of 0 is success. Any other is a [`Status`], and the block then holds address and length
 //! of a message in UTF-8. Whatever an answer points to stays valid until the next call.
@@ -95,17 +97,13 @@ impl Module {
                 Ok(())
             }
             3 => {
-                let [index, params, count, ..] = *block;
-                let entry = registry::entries()
-                    .get(index)
-                    .ok_or_else(|| unknown("indicator"))?;
-                // SAFETY: address and count of parameters that the host wrote before the call.
-                let params = unsafe { column(params, count) };
-                let machine = entry.create(params).map_err(|error| failure(&error))?;
-                block[0] = self.keep(machine);
+                block[0] = self.keep(create(block)?);
                 Ok(())
             }
-            4 => self.run(block),
+            4 => {
+                let [handle, bars, addresses @ ..] = block;
+                run(self.machine(*handle)?, *bars, addresses)
+            }
             5 => self
                 .machines
                 .get_mut(block[0])
@@ -142,6 +140,11 @@ impl Module {
                 block[1] = (bars >> 32) as usize;
                 Ok(())
             }
+            11 => {
+                let mut machine = create(block)?;
+                let [_, _, _, bars, addresses @ ..] = block;
+                run(machine.as_mut(), *bars, addresses)
+            }
             _ => Err(unknown("operation")),
         }
     }
@@ -163,30 +166,39 @@ impl Module {
         }
     }
 
-    fn run(&mut self, block: &[usize; WORDS]) -> Result<(), Failure> {
-        let [handle, bars, addresses @ ..] = block;
-        let machine = self.machine(*handle)?;
-        let (inputs, outputs) = (machine.spec().inputs.len(), machine.spec().outputs.len());
-        let mut columns: [&[f64]; spec::MAX_INPUTS] = [&[]; spec::MAX_INPUTS];
-        for (column_slot, &address) in columns.iter_mut().zip(&addresses[..inputs]) {
-            // SAFETY: the host wrote `bars` values there and does not run during the call.
-            *column_slot = unsafe { column(address, *bars) };
-        }
-        let mut results: [&mut [f64]; spec::MAX_OUTPUTS] = Default::default();
-        for (result, &address) in results.iter_mut().zip(&addresses[inputs..inputs + outputs]) {
-            // SAFETY: as above; each output is an allocation of its own, apart from the inputs.
-            *result = unsafe { core::slice::from_raw_parts_mut(address as *mut f64, *bars) };
-        }
-        machine
-            .run(&columns[..inputs], &mut results[..outputs])
-            .map_err(|error| failure(&error))
-    }
-
     fn answer(&mut self, block: &mut [usize; WORDS], bytes: Vec<u8>) {
         self.answer = bytes;
         block[0] = self.answer.as_ptr() as usize;
         block[1] = self.answer.len();
     }
+}
+
+/// The indicator that a block begins with.
+fn create(block: &[usize; WORDS]) -> Result<Box<dyn Machine>, Failure> {
+    let [index, params, count, ..] = *block;
+    let entry = registry::entries()
+        .get(index)
+        .ok_or_else(|| unknown("indicator"))?;
+    // SAFETY: address and count of parameters that the host wrote before the call.
+    let params = unsafe { column(params, count) };
+    entry.create(params).map_err(|error| failure(&error))
+}
+
+fn run(machine: &mut dyn Machine, bars: usize, addresses: &[usize]) -> Result<(), Failure> {
+    let (inputs, outputs) = (machine.spec().inputs.len(), machine.spec().outputs.len());
+    let mut columns: [&[f64]; spec::MAX_INPUTS] = [&[]; spec::MAX_INPUTS];
+    for (column_slot, &address) in columns.iter_mut().zip(&addresses[..inputs]) {
+        // SAFETY: the host wrote `bars` values there and does not run during the call.
+        *column_slot = unsafe { column(address, bars) };
+    }
+    let mut results: [&mut [f64]; spec::MAX_OUTPUTS] = Default::default();
+    for (result, &address) in results.iter_mut().zip(&addresses[inputs..inputs + outputs]) {
+        // SAFETY: as above; each output is an allocation of its own, apart from the inputs.
+        *result = unsafe { core::slice::from_raw_parts_mut(address as *mut f64, bars) };
+    }
+    machine
+        .run(&columns[..inputs], &mut results[..outputs])
+        .map_err(|error| failure(&error))
 }
 
 /// A column in linear memory.

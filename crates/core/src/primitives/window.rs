@@ -210,8 +210,16 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.reset();
-        for _ in 1..self.period {
-            self.run::<1>(&[from.float()?], |_| ());
+        const AT_ONCE: usize = 64;
+        let mut left = self.period - 1;
+        while left > 0 {
+            let mut inputs = [0.0; AT_ONCE];
+            let inputs = &mut inputs[..left.min(AT_ONCE)];
+            for input in inputs.iter_mut() {
+                *input = from.float()?;
+            }
+            self.run::<AT_ONCE>(inputs, |_| ());
+            left -= inputs.len();
         }
         Ok(())
     }
