@@ -98,8 +98,12 @@ def in_pandas(kind: str) -> Callable[[Bars], pd.DataFrame]:
     return table
 
 
+DATABASES: list[object] = []
+
+
 def database(bars: Bars) -> duckdb.DuckDBPyRelation:
     connection = duckdb.connect()
+    DATABASES.append(connection)  # older relations do not keep it
     connection.register("bars", with_nulls(bars))
     return connection.sql("select * from bars order by timestamp")
 
@@ -507,6 +511,7 @@ def test_refused(kind: str, reason: str) -> None:
         given_table = table.to_pandas()
     elif kind == "duckdb":
         connection = duckdb.connect()
+        DATABASES.append(connection)
         connection.register("bars", table)
         given_table = connection.sql("from bars")
     elif kind == "unknown library":
