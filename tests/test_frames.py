@@ -839,6 +839,32 @@ def test_appending_nothing_and_a_missing_bar() -> None:
     assert table["close"].to_list() == [1.0, 2.0]
 
 
+@pytest.mark.parametrize("kind", ["duckdb", "reader", "unknown library", "pandas, index"])
+def test_longer_timeframes_of_any_table(kind: str) -> None:
+    expected = ic.resample(polars_table(BARS), "H1")
+    got = ic.resample(KINDS[kind](BARS), "H1")
+    assert {name: x.tobytes() for name, x in got.items()} == {
+        name: x.tobytes() for name, x in expected.items()
+    }
+    caches = [ic.IndicatorCache.from_bars(KINDS[k](BARS), ["M1", "H1"]) for k in (kind, "polars")]
+    one, other = (cache.ema("H1", "bid", "close", 3).tobytes() for cache in caches)
+    assert one == other
+
+
+def test_a_zone_is_known_to_longer_timeframes() -> None:
+    zoned = polars_table(BARS).with_columns(pl.col("timestamp").dt.replace_time_zone("UTC"))
+    for table in (
+        zoned,
+        Capsule(zoned),
+        zoned.to_pandas(),
+        zoned.to_pandas().set_index("timestamp"),
+    ):
+        days = ic.resample(table, "D1", zone="Europe/Berlin")
+        assert days["timestamp"][1] == np.datetime64("2024-03-29T23:00")
+    with pytest.raises(ic.SchemaError, match="timestamp: bars: naive timestamps"):
+        ic.resample(Capsule(polars_table(BARS)), "D1", zone="Europe/Berlin")
+
+
 def test_repeated_bars_of_a_longer_timeframe() -> None:
     """With `new_bar` a timestamp may repeat where no new candle begins, and only there."""
     close = [1.0, 1.0, 2.0, 2.0, 3.0]

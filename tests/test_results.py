@@ -283,6 +283,18 @@ def test_bars_that_another_thread_appends_meanwhile() -> None:
     assert (len(table), len(cache)) == (3, 5)
 
 
+def test_timestamps_of_another_series() -> None:
+    """Longer timeframes have none of their own: they are told bar by bar."""
+    minutes = np.datetime64("2024-01-02T09:58", "ns") + np.arange(4) * np.timedelta64(1, "m")
+    bars = pl.DataFrame({"timestamp": minutes, "close": [1.0, 2.0, 3.0, 4.0]})
+    for how in "closed", "developing":
+        cache: Any = ic.IndicatorCache.from_bars(bars, ["M1", "H1"], bar=how)
+        table = cache.table("H1", "bid", ["sma:1"])
+        assert table["timestamp"].tolist() == minutes.tolist()
+        cache.append({"timestamp": minutes[-1:] + np.timedelta64(1, "m"), "close": [5.0]})
+        assert len(cache.table("H1", "bid", [])["timestamp"]) == 5
+
+
 def test_stepwise_tables() -> None:
     cache = cache_of(np.array([1, 1, 2, 2]), close=np.array([1.0, 1.0, 3.0, 3.0]))
     table = cache.table("M1", "bid", ["ema:3"], stepwise=True)
