@@ -98,8 +98,12 @@ def in_pandas(kind: str) -> Callable[[Bars], pd.DataFrame]:
     return table
 
 
+DATABASES: list[object] = []
+
+
 def database(bars: Bars) -> duckdb.DuckDBPyRelation:
     connection = duckdb.connect()
+    DATABASES.append(connection)  # older relations do not keep it
     connection.register("bars", with_nulls(bars))
     return connection.sql("select * from bars order by timestamp")
 
@@ -507,6 +511,7 @@ def test_refused(kind: str, reason: str) -> None:
         given_table = table.to_pandas()
     elif kind == "duckdb":
         connection = duckdb.connect()
+        DATABASES.append(connection)
         connection.register("bars", table)
         given_table = connection.sql("from bars")
     elif kind == "unknown library":
@@ -697,6 +702,14 @@ def test_capsules_that_are_none() -> None:
         ic.ema(SameArray())
 
 
+def test_where_python_has_no_capsules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indicator_cache._arrow._get_pointer", None)  # as on PyPy
+    table = pl.DataFrame({"close": [1.0]})
+    with pytest.raises(ic.SchemaError, match="M1 bid: Arrow objects are read on CPython only"):
+        ic.IndicatorCache({"M1": {"bid": table}})
+    assert len(ic.IndicatorCache({"M1": {"bid": pd.DataFrame({"close": [1.0]})}})) == 1
+
+
 # --- metadata ---
 
 
@@ -832,6 +845,32 @@ def test_appending_nothing_and_a_missing_bar() -> None:
     cache.append({"M1": {"bid": missing}})
     np.testing.assert_array_equal(cache.sma("M1", "bid", "close", 1), [1.0, 2.0, np.nan])
     assert table["close"].to_list() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "reader", "unknown library", "pandas, index"])
+def test_longer_timeframes_of_any_table(kind: str) -> None:
+    expected = ic.resample(polars_table(BARS), "H1")
+    got = ic.resample(KINDS[kind](BARS), "H1")
+    assert {name: x.tobytes() for name, x in got.items()} == {
+        name: x.tobytes() for name, x in expected.items()
+    }
+    caches = [ic.IndicatorCache.from_bars(KINDS[k](BARS), ["M1", "H1"]) for k in (kind, "polars")]
+    one, other = (cache.ema("H1", "bid", "close", 3).tobytes() for cache in caches)
+    assert one == other
+
+
+def test_a_zone_is_known_to_longer_timeframes() -> None:
+    zoned = polars_table(BARS).with_columns(pl.col("timestamp").dt.replace_time_zone("UTC"))
+    for table in (
+        zoned,
+        Capsule(zoned),
+        zoned.to_pandas(),
+        zoned.to_pandas().set_index("timestamp"),
+    ):
+        days = ic.resample(table, "D1", zone="Europe/Berlin")
+        assert days["timestamp"][1] == np.datetime64("2024-03-29T23:00")
+    with pytest.raises(ic.SchemaError, match="timestamp: bars: naive timestamps"):
+        ic.resample(Capsule(polars_table(BARS)), "D1", zone="Europe/Berlin")
 
 
 def test_repeated_bars_of_a_longer_timeframe() -> None:

@@ -35,8 +35,12 @@ class Capsule:
         return self.array.__arrow_c_array__(requested_schema)
 
 
+DATABASES: list[object] = []
+
+
 def relation(values: Array) -> duckdb.DuckDBPyRelation:
     connection = duckdb.connect()
+    DATABASES.append(connection)  # older relations do not keep it
     connection.register("bars", pl.DataFrame({"bar": range(len(values)), "close": values}))
     return connection.sql("select close from bars order by bar")
 
@@ -118,6 +122,10 @@ def test_a_column_for_any_library() -> None:
     # It can be given to the next function, which borrows its memory.
     assert bits(ic.sma(column, 3)) == ic.sma(ic.ema(X, 5), 3).tobytes()
     assert pa.array(column).buffers()[1].address == np.asarray(column).ctypes.data
+    assert not np.shares_memory(np.array(column, copy=True), np.asarray(column))
+    assert column.__array__(np.float32, copy=None).dtype == np.float32
+    with pytest.raises(ValueError, match="float64 cannot become float32 without a copy"):
+        column.__array__(np.float32, copy=False)
 
 
 @pytest.mark.parametrize("empty", [pd.Series([], dtype=float), pl.Series([], dtype=pl.Float64)])
@@ -185,7 +193,10 @@ def test_the_same_table_in_every_library(zone: str) -> None:
     for name in table.columns:
         assert bits(frame[name]) == bits(polars[name]) == bits(arrow[name]) == bits(table[name])
     # And in again.
-    again = ic.IndicatorCache({"M1": {"bid": arrow.rename_columns({"sma_5": "close"})}})
+    names = list(table.columns)
+    again = ic.IndicatorCache(
+        {"M1": {"bid": arrow.rename_columns(["timestamp", "close", *names[1:]])}}
+    )
     assert again.sma("M1", "bid", "close", 1).tobytes() == table["sma_5"].tobytes()
     assert again.table("M1", "bid", []).zone == zone
 
@@ -270,6 +281,18 @@ def test_bars_that_another_thread_appends_meanwhile() -> None:
     table = cache.table("M1", "bid", ["sma:1", "bollinger:2"])
     assert {len(table[name]) for name in table.names} == {3}
     assert (len(table), len(cache)) == (3, 5)
+
+
+def test_timestamps_of_another_series() -> None:
+    """Longer timeframes have none of their own: they are told bar by bar."""
+    minutes = np.datetime64("2024-01-02T09:58", "ns") + np.arange(4) * np.timedelta64(1, "m")
+    bars = pl.DataFrame({"timestamp": minutes, "close": [1.0, 2.0, 3.0, 4.0]})
+    for how in "closed", "developing":
+        cache: Any = ic.IndicatorCache.from_bars(bars, ["M1", "H1"], bar=how)
+        table = cache.table("H1", "bid", ["sma:1"])
+        assert table["timestamp"].tolist() == minutes.tolist()
+        cache.append({"timestamp": minutes[-1:] + np.timedelta64(1, "m"), "close": [5.0]})
+        assert len(cache.table("H1", "bid", [])["timestamp"]) == 5
 
 
 def test_stepwise_tables() -> None:

@@ -16,7 +16,6 @@ import ctypes
 import sys
 from collections.abc import Iterator
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_void_p, py_object
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +70,14 @@ _Stream._fields_ = [
     ("release", ctypes.CFUNCTYPE(None, POINTER(_Stream))),
     ("private_data", c_void_p),
 ]
+
+
+# By a prototype of our own: the function object in pythonapi is the whole process's.
+_get_pointer: Any = None
+if hasattr(ctypes, "pythonapi"):
+    _get_pointer = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    )
 
 
 class _Owned:
@@ -208,7 +215,7 @@ def read_column(given: Any, name: str) -> Column:  # noqa: ANN401 - duck-typed
 
 
 def _read(given: Any, name: str) -> _Content:  # noqa: ANN401 - duck-typed
-    if not hasattr(ctypes, "pythonapi"):
+    if _get_pointer is None:
         raise SchemaError(
             name, "Arrow objects are read on CPython only; give a dict of arrays instead"
         )
@@ -233,7 +240,7 @@ def _read(given: Any, name: str) -> _Content:  # noqa: ANN401 - duck-typed
 
 def _inside(name: str, capsule: object, label: bytes, kind: type[Any]) -> Any:  # noqa: ANN401 - a structure
     try:
-        structure = kind.from_address(_get_pointer()(capsule, label))
+        structure = kind.from_address(_get_pointer(capsule, label))
     except ValueError as error:
         expected = f"expected a capsule named {label.decode()}: {error}"
         raise SchemaError(name, expected) from error
@@ -241,16 +248,6 @@ def _inside(name: str, capsule: object, label: bytes, kind: type[Any]) -> Any:  
     if not structure.release:
         raise SchemaError(name, "the Arrow data were taken by somebody else before")
     return structure
-
-
-@cache
-def _get_pointer() -> Any:  # noqa: ANN401 - a function of C
-    """Return ``PyCapsule_GetPointer``.
-
-    By a prototype of our own: the function object in pythonapi is the whole process's.
-    """
-    prototype = ctypes.PYFUNCTYPE(c_void_p, py_object, c_char_p)
-    return prototype(("PyCapsule_GetPointer", ctypes.pythonapi))
 
 
 def _check(name: str, stream: Any, code: int) -> None:  # noqa: ANN401 - a structure

@@ -87,7 +87,10 @@ class ArrowColumn:
         copy: bool | None = None,  # noqa: FBT001 - numpy's protocol
     ) -> npt.NDArray[Any]:
         """Return the values as an array, null as NaN."""
-        return np.array(self._values, dtype, copy=copy)
+        values = np.asarray(self._values, dtype)
+        if copy is False and values is not self._values:
+            raise ValueError(f"float64 cannot become {values.dtype} without a copy")
+        return values.copy() if copy and values is self._values else values
 
     def __arrow_c_schema__(self) -> object:
         """Return the type as a capsule."""

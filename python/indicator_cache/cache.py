@@ -265,6 +265,9 @@ class IndicatorCache(CacheMethods):
     ) -> IndicatorTable:
         """Return indicators as the columns of a table, with the timestamps of the bars.
 
+        Where the series has none, those of the first one that has any, since all series of a
+        cache go bar by bar.
+
         Parameters
         ----------
         tf, pt
@@ -301,7 +304,10 @@ class IndicatorCache(CacheMethods):
         if isinstance(indicators, str):
             indicators = [indicators]
         requests = parse_all(indicators, "close")
+        every = [one for sides in self._series.values() for one in sides.values()]
         series = self._find(tf, pt)
+        timed = next((one for one in (series, *every) if one.times is not None), series)
+        times = None if timed.times is None else timed.times[: series.bars]
         columns: dict[str, FloatArray] = {}
         for request in requests:
             values = tuple(request.values.values())
@@ -313,7 +319,7 @@ class IndicatorCache(CacheMethods):
             cut = (output[: series.bars] for output in outputs)
             columns.update(zip(request.columns, cut, strict=True))
         metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
-        return IndicatorTable(columns, series.times, series.tail.zone, metadata, series.bars)
+        return IndicatorTable(columns, times, timed.tail.zone, metadata, series.bars)
 
     def prefetch(
         self,

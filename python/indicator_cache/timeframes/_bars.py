@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._arrays import FloatArray
+from .._frames import read_frame
 from .._series import read_series
 from ..errors import ParameterError, SchemaError
 from ._calendar import DAY, SECOND, Calendar, Timeframe
@@ -45,6 +46,10 @@ def read_rows(label: str, bars: Bars, *, zone: bool, naive: object) -> Rows:
     SchemaError
         When they are not usable.
     """
+    frame = read_frame(label, bars)
+    if frame is not None:
+        # Read once, since a stream is gone then; in UTC where there is a zone.
+        bars, naive = frame.columns, "utc" if frame.zone else naive
     series = read_series(label, bars, native=False)
     columns = {name: series.column(name) for name in series.names}
     stamps = read_stamps(label, bars, "timestamp", zone=zone, naive=naive)
