@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from . import backends
 from ._arrays import FloatArray, Growing
@@ -313,7 +314,11 @@ class IndicatorCache(CacheMethods):
             cut = (output[: series.bars] for output in outputs)
             columns.update(zip(request.columns, cut, strict=True))
         metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
-        return IndicatorTable(columns, series.times, series.tail.zone, metadata, series.bars)
+        times = self._times(series, pt)
+        return IndicatorTable(columns, times, series.tail.zone, metadata, series.bars)
+
+    def _times(self, series: Series, pt: Hashable) -> npt.NDArray[Any] | None:  # noqa: ARG002
+        return series.times
 
     def prefetch(
         self,
@@ -636,6 +641,10 @@ class _Laddered(IndicatorCache):
         tables, self._ladder = ladder.taken(bars)
         super().__init__(tables, max_bytes=max_bytes, backend=backend)
         self._climbing = threading.Lock()
+
+    def _times(self, series: Series, pt: Hashable) -> npt.NDArray[Any] | None:
+        times = self._find(self._ladder.base, pt).times
+        return None if times is None else times[: series.bars]
 
     def append(self, bars: object) -> None:
         with self._climbing:
