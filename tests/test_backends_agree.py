@@ -6,7 +6,6 @@ Swept over the catalog, so that an indicator which is added is tested without a 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -185,7 +184,7 @@ def test_trap(monkeypatch: pytest.MonkeyPatch) -> None:
     call = wasm._Instance._call
     run_operations, beyond_memory = (4, 11), -64
 
-    def misled(instance: Any, operation: int, argument: int) -> int:
+    def misled(instance: wasm._Instance, operation: int, argument: int) -> int:
         return call(instance, operation, beyond_memory if operation in run_operations else argument)
 
     with monkeypatch.context() as context:
@@ -241,9 +240,9 @@ def test_calls_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     documented = wasmtime.Func.__call__
 
-    def counted(func: wasmtime.Func, *arguments: Any) -> object:
+    def counted(func: wasmtime.Func, store: wasmtime.Store, *arguments: int) -> object:
         calls.append(arguments)
-        return documented(func, *arguments)
+        return documented(func, store, *arguments)
 
     monkeypatch.setattr(wasmtime.Func, "__call__", counted)
     quick = WasmBackend()

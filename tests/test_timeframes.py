@@ -466,6 +466,17 @@ def test_a_session_over_midnight() -> None:
         assert given["open"][1] == days["open"][4]
 
 
+def test_a_session_that_ends_when_there_is_no_such_time() -> None:
+    """Clocks go from two to three: the day that ends at half past two ends when the next begins."""
+    bars = minutes("2024-03-30T00:00", 3 * 96, 15)
+    options: Any = {"zone": "Europe/Berlin", "naive": "utc", "session": ("03:00", "02:30")}
+    days = ic.resample(bars, "D1", **options)
+    assert (days["start"][1:] >= days["end"][:-1]).all()
+    (begin,) = utc("2024-03-31T03:00", zone="Europe/Berlin")
+    at = days["start"].tolist().index(int(begin.astype(int)))
+    assert days["end"][at - 1] == begin
+
+
 # --- alignment ---
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -324,6 +326,63 @@ def test_peek_is_for_one_bar() -> None:
     cache = make(("H1", "D1"), {}, hours())
     with pytest.raises(ic.SchemaError, match="expected exactly one bar"):
         cache.peek(next_bars())
+
+
+# --- tables of other libraries ---
+
+
+def as_tables(bars: Table) -> dict[str, Any]:
+    frame = pl.DataFrame(bars)
+    zoned = pl.col("timestamp").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Tokyo")
+    return {
+        "polars": frame,
+        "pandas": pd.DataFrame(bars),
+        "pandas, by index": pd.DataFrame(bars).set_index("timestamp"),
+        "Arrow": frame.to_arrow(),
+        "records": frame.to_numpy(structured=True),
+        "polars, with a zone": frame.with_columns(zoned),
+        "Arrow, with a zone": frame.with_columns(zoned).to_arrow(),
+        "pandas, with a zone": frame.with_columns(zoned).to_pandas(),
+        "pandas of Arrow": frame.to_pandas(use_pyarrow_extension_array=True),
+    }
+
+
+@pytest.mark.parametrize("kind", as_tables(table("walk", [1] * 2, 60, 1)))
+def test_tables_of_any_library(kind: str) -> None:
+    bars = hours(60)
+    options: dict[str, Any] = {"zone": "Europe/Berlin"} if "zone" in kind else {}
+    naive = options | ({"naive": "utc"} if options else {})
+    first, later = (as_tables(rows(bars, *cut))[kind] for cut in ((0, 45), (45, 60)))
+    expected = ic.resample(rows(bars, 0, 45), "D1", base="H1", **naive)
+    given = ic.resample(first, "D1", base="H1", **options)
+    assert bits(given) == bits(expected)
+    seen = ic.align(first, pd.DataFrame(given), base="H1", **options)
+    assert bits(seen) == bits(ic.align(rows(bars, 0, 45), given, base="H1", **naive))
+    cache = ic.IndicatorCache.from_bars(first, ["H1", "D1"], **options)
+    cache.append(later)
+    assert every_close(cache) == every_close(make(("H1", "D1"), naive, bars))
+    if options:
+        return
+    with pytest.raises(ic.SchemaError, match="naive timestamps, and a time zone is asked for"):
+        ic.resample(first, "D1", zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize("bar", ["closed", "developing"])
+def test_results_as_tables_have_the_times_of_the_bars(bar: str) -> None:
+    bars = hours(60)
+    cache = make(("H1", "D1"), {"bar": bar}, rows(bars, 0, 50))
+    cache.append(rows(bars, 50, 60))
+    for tf in cache.timeframes:
+        given = cache.table(tf, "bid", ["ema:3"]).to_polars()
+        assert given["timestamp"].to_numpy().tolist() == bars["timestamp"].tolist()
+        assert given["ema_3"].to_numpy().tobytes() == cache.ema(tf, "bid", "close", 3).tobytes()
+
+
+def test_metadata_of_tables_are_checked() -> None:
+    frame = pd.DataFrame(hours())
+    frame.attrs["timeframe"] = "M1"
+    with pytest.raises(ic.SchemaError, match="timeframe: H1 bid: expected 'H1'"):
+        ic.IndicatorCache.from_bars(frame, ["H1", "D1"])
 
 
 # --- documentation ---

@@ -18,8 +18,9 @@ MODULE = Path("target/wasm/wasm32-unknown-unknown/release/examples/hostile.wasm"
 #: Cases in a call, so that a failure is found within so many.
 CASES_PER_CALL = 10_000
 
-#: Instructions, about, that a case may take on average: a thousand times less is enough for most, but
-#: windows of a million bars, saved and loaded, come in clusters. A kernel that hangs runs out of it.
+#: Instructions, about, that a case may take on average: a thousand times less is enough for most,
+#: but windows of a million bars, saved and loaded, come in clusters. A kernel that hangs runs out
+#: of it.
 FUEL_PER_CASE = 20_000_000
 
 WORD = 1 << 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 import numpy.typing as npt
@@ -99,3 +99,13 @@ def test_the_rest() -> None:
     error = ic.ParameterError("period", 0, "positive")
     assert_type(error.parameter, str)
     assert isinstance(error, ValueError)
+
+
+def test_timeframes() -> None:
+    bars = {"timestamp": np.arange(3) * 60 * 10**9, "close": [1.0, 2.0, 3.0]}
+    hours = ic.resample(bars, "H1", base="M1", timestamps="open", labels="close")
+    assert_type(hours, dict[str, npt.NDArray[Any]])
+    seen = ic.align(bars, hours, base="M1", bar="developing", policy="strict")
+    assert_type(seen, dict[str, npt.NDArray[Any]])
+    cache = ic.IndicatorCache.from_bars(bars, ["M1", "H1"], bar="closed")
+    assert_type(cache, ic.IndicatorCache)

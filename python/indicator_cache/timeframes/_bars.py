@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from .._arrays import FloatArray
-from .._frames import read_frame
 from .._series import read_series
 from ..errors import ParameterError, SchemaError
 from ._calendar import DAY, SECOND, Calendar, Timeframe
@@ -38,21 +38,31 @@ class Rows(NamedTuple):
     columns: dict[str, FloatArray]
 
 
-def read_rows(label: str, bars: Bars, *, zone: bool, naive: object) -> Rows:
-    """Read bars with timestamps.
+def read_rows(
+    label: str,
+    bars: Bars,
+    *,
+    zone: bool,
+    naive: object,
+    keys: Mapping[str, object] | None = None,
+) -> Rows:
+    """Read bars with timestamps, in whatever form a cache takes them.
+
+    `keys` are those under which the bars are given, by what a table's metadata calls them.
 
     Raises
     ------
     SchemaError
         When they are not usable.
     """
-    frame = read_frame(label, bars)
-    if frame is not None:
-        # Read once, since a stream is gone then; in UTC where there is a zone.
-        bars, naive = frame.columns, "utc" if frame.zone else naive
-    series = read_series(label, bars, native=False)
+    series = read_series(label, bars, native=False, keys=keys)
     columns = {name: series.column(name) for name in series.names}
-    stamps = read_stamps(label, bars, "timestamp", zone=zone, naive=naive)
+    if not isinstance(bars, Mapping) and series.times is not None:
+        stamps, aware = _instants(label, "timestamp", series.times)
+        aware |= bool(series.tail.zone)
+        _check_times(label, "timestamp", stamps, aware=aware, zone=zone, naive=naive)
+    else:
+        stamps = read_stamps(label, bars, "timestamp", zone=zone, naive=naive)
     for name, column in columns.items():
         if len(column) != len(stamps):
             raise SchemaError(
@@ -75,6 +85,13 @@ def read_stamps(label: str, bars: Bars, name: str, *, zone: bool, naive: object)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise SchemaError(name, f"{label}: missing; bars need their times") from None
     stamps, aware = _instants(label, name, given)
+    _check_times(label, name, stamps, aware=aware, zone=zone, naive=naive)
+    return stamps
+
+
+def _check_times(
+    label: str, name: str, stamps: IntArray, *, aware: bool, zone: bool, naive: object
+) -> None:
     if zone and not aware and naive != "utc":
         raise SchemaError(
             name,
@@ -89,7 +106,6 @@ def read_stamps(label: str, bars: Bars, name: str, *, zone: bool, naive: object)
             f"{label}: expected increasing times, got {text(stamps[row])} at row {row} "
             f"after {text(stamps[row - 1])}",
         )
-    return stamps
 
 
 def _instants(label: str, name: str, given: Any) -> tuple[IntArray, bool]:  # noqa: ANN401

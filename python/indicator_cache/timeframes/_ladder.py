@@ -44,10 +44,10 @@ class Ladder:
         frames = [timeframe(name, "timeframes") for name in timeframes]
         if len(set(frames)) < len(frames):
             raise ParameterError("timeframes", timeframes, "a list without repeats")
-        self._base, *longer = timeframes
+        self.base, *longer = timeframes
         for name, frame in zip(timeframes, frames, strict=True):
             if not frame.multiple_of(frames[0]):
-                raise ParameterError("timeframes", name, f"a multiple of the first, {self._base}")
+                raise ParameterError("timeframes", name, f"a multiple of the first, {self.base}")
         self._base_frame = frames[0]
         self._longer = dict(zip(longer, frames[1:], strict=True))
         self._price_type = price_type
@@ -78,16 +78,16 @@ class Ladder:
         }
         first = next(iter(sides.values()))
         inner, ends = ends_of(
-            self._base, first.stamps, self._base_frame, self._calendar, self._times
+            self.base, first.stamps, self._base_frame, self._calendar, self._times
         )
-        tables: Tables = {self._base: {}, **{name: {} for name in self._longer}}
+        tables: Tables = {self.base: {}, **{name: {} for name in self._longer}}
         after = object.__new__(Ladder)
         after.__dict__.update(self.__dict__)
         after._columns = columns
         after._last = first.stamps[-1] if len(first.stamps) else self._last
         after._forming = {}
         for side, rows in sides.items():
-            tables[self._base][side] = {
+            tables[self.base][side] = {
                 "timestamp": rows.stamps.view("datetime64[ns]"),
                 **rows.columns,
             }
@@ -123,7 +123,9 @@ class Ladder:
                 for name, values in given.items()
             }
         zoned = self._calendar.zone is not None
-        return read_rows(f"{self._base} {side}", given, zone=zoned, naive=self._naive)
+        keys = {"timeframe": self.base, "price_type": side}
+        label = f"{self.base} {side}"
+        return read_rows(label, given, zone=zoned, naive=self._naive, keys=keys)
 
     def _check(self, sides: dict[Hashable, Rows]) -> None:
         """Refuse sides that do not belong together, or not after those before."""
@@ -132,7 +134,7 @@ class Ladder:
             if len(rows.stamps) != len(first.stamps):
                 raise SchemaError(
                     "timestamp",
-                    f"{self._base} {side}: expected {len(first.stamps)} bars, as many as "
+                    f"{self.base} {side}: expected {len(first.stamps)} bars, as many as "
                     f"{name}, got {len(rows.stamps)}",
                 )
             wrong = np.flatnonzero(rows.stamps != first.stamps)
@@ -140,7 +142,7 @@ class Ladder:
                 row = int(wrong[0])
                 raise SchemaError(
                     "timestamp",
-                    f"{self._base} {side}: expected the times of {name}, got "
+                    f"{self.base} {side}: expected the times of {name}, got "
                     f"{text(rows.stamps[row])} instead of {text(first.stamps[row])} at row {row}",
                 )
         if self._columns is not None and set(sides) != set(self._columns):
@@ -149,10 +151,10 @@ class Ladder:
         for side, names in (self._columns or {}).items():
             for column in names:
                 if column not in sides[side].columns:
-                    raise SchemaError(column, f"missing in the next bars of {self._base} {side}")
+                    raise SchemaError(column, f"missing in the next bars of {self.base} {side}")
         if self._last is not None and len(first.stamps) and first.stamps[0] <= self._last:
             raise SchemaError(
                 "timestamp",
-                f"{self._base} {name}: expected times after {text(self._last)}, got "
+                f"{self.base} {name}: expected times after {text(self._last)}, got "
                 f"{text(first.stamps[0])}",
             )
