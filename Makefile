@@ -22,7 +22,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
   test-golden test-node test-aarch64
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- setup: three files, each made once and again when what it is made of changes ---
 
@@ -52,7 +52,7 @@ $(VENV)/stamp-native: $(VENV)/stamp-python $(RUST_SOURCES) | $(WASM)
 demo: setup ## the demonstration on real prices; writes demo/out
 	$(BIN)/python demo/main.py
 
-test: fmt-check lint test-rust typecheck test-python test-golden ## everything that CI checks
+test: fmt-check lint test-rust typecheck test-python test-golden ## all checks of the sources
 
 generate: setup ## regenerate what comes from the kernels' declarations
 	$(BIN)/python tools/generate.py

@@ -6,6 +6,7 @@ relied on. Whatever a thread gets must be a beginning of what one thread compute
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -159,3 +160,26 @@ def test_the_interpreter_lock_stays_away() -> None:
     )
     command = [sys.executable, "-W", "error", "-c", code]
     subprocess.run(command, check=True)  # noqa: S603 - our own interpreter and code
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("backend", ic.backends.NAMES)
+def test_a_child_goes_on(backend: str) -> None:
+    """What was made before a fork works after it, in the child and in the parent."""
+    code = f"""
+import os
+import indicator_cache as ic
+cache = ic.IndicatorCache({{"M1": {{"bid": {{"close": [1.0, 2.0]}}}}}}, backend={backend!r})
+stream = ic.stream("sma", period=2, backend={backend!r})
+cache.sma("M1", "bid", period=2), stream.update(1.0)
+child = os.fork()
+cache.append({{"M1": {{"bid": {{"close": 4.0}}}}}})
+assert cache.sma("M1", "bid", period=2).tolist()[1:] == [1.5, 3.0]
+assert cache.ema("M1", "bid", period=1).tolist() == [1.0, 2.0, 4.0]
+assert stream.update(2.0) == 1.5
+if child == 0:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, check=True, timeout=60)  # noqa: S603 - our own interpreter and code

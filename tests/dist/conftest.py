@@ -80,9 +80,12 @@ OFFLINE = _offline()
 
 def tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a tool of the environment in which these tests run."""
+    folder = Path(sys.executable).parent
     return subprocess.run(  # noqa: S603 - our own environment
-        [Path(sys.executable).parent / name, *arguments],
+        [folder / name, *arguments],
         cwd=ROOT,
+        # maturin looks for zig there.
+        env={**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,

@@ -43,6 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _reason(error: BaseException | None) -> str | None:
     """Return why a test has nothing to test, if an error says that a missing backend is missing."""
+    if isinstance(error, BaseExceptionGroup):
+        # Hypothesis found several ways to fail.
+        reasons = [_reason(one) for one in error.exceptions]
+        return reasons[0] if all(reasons) else None
     while error is not None:
         for name in MISSING:
             of_backend = isinstance(error, ic.BackendUnavailableError)

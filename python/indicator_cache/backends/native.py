@@ -12,23 +12,26 @@ from .._generated.catalog import FINGERPRINT
 from ..errors import BackendUnavailableError, StateError
 from ..spec import IndicatorSpec
 
+
+def _absence() -> str:
+    """Tell a missing library from one for another interpreter, which Python passes over alike."""
+    folder = Path(__file__).parent.parent
+    libraries = (path for path in folder.glob("_native.*") if path.suffix != ".pyi")
+    names = ", ".join(sorted(path.name for path in libraries))
+    if not names:
+        return "this installation has no _native library"
+    loaded = " or ".join(f"_native{suffix}" for suffix in EXTENSION_SUFFIXES)
+    return f"{folder} has {names}, which is for another interpreter: this one loads {loaded}"
+
+
 try:
     from .. import _native
-except ImportError as error:
+except ImportError:
     # A library that is there and cannot be loaded: nobody says it better than the loader.
     if find_spec("indicator_cache._native") is not None:
         raise
     # Python's own words are that a name cannot be imported, which sounds like a mistake in here.
-    message = "this installation has no _native library"
-    folder = Path(__file__).parent.parent
-    if foreign := sorted(
-        path.name for path in folder.glob("_native.*") if path.suffix in {".so", ".pyd", ".dylib"}
-    ):
-        message = (
-            f"{folder} has {', '.join(foreign)}, which is for another interpreter: this one loads "
-            + " or ".join(f"_native{suffix}" for suffix in EXTENSION_SUFFIXES)
-        )
-    raise ModuleNotFoundError(message) from error
+    raise ModuleNotFoundError(_absence()) from None
 
 __all__ = ["NativeBackend", "create"]
 
