@@ -384,8 +384,32 @@ def bollinger(x: Column, period: int, std_factor: float) -> list[Exact]:
     return [Exact(upper, band_size), Exact(middle, size), Exact(lower, band_size)]
 
 
+def zscore(x: Column, window: int) -> list[Exact]:
+    mean, std = mean_and_std(x, window)
+    size, _ = mean_and_std(sizes_of(x), window)
+    return [scores(minus(x, mean), std, size)]
+
+
+def scores(distance: Column, std: Column, size: Column) -> Exact:
+    """Distances in deviations, where `size` is the magnitude of the errors of both."""
+    values: Column = []
+    sizes: Column = []
+    for away, deviation, scale in zip(distance, std, size, strict=True):
+        if away is None or scale is None or not deviation:
+            values.append(None)
+            sizes.append(None)
+            continue
+        value = away * ONE // deviation
+        errors_of_std = deviation + scale + SMALLEST_ROOT
+        # What is divided by must be known, at least to a few digits.
+        known = deviation > errors_of_std >> 44
+        values.append(value)
+        sizes.append((scale * ONE + abs(value) * errors_of_std) // deviation if known else None)
+    return Exact(values, sizes)
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Oracle] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger)
+    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore)
 }

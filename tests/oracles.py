@@ -18,6 +18,22 @@ from .bars import Array
 Column: TypeAlias = "pd.Series[float]"
 
 
+def rolling_two_pass(x: Array, period: int) -> tuple[Array, Array]:
+    """Mean and sample deviation of each window on its own, in extended precision.
+
+    The running sums of pandas are not good to nine digits on all data, and never for few bars.
+    """
+    mean, std = np.full(len(x), np.nan), np.full(len(x), np.nan)
+    if len(x) >= period:
+        windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.longdouble), period)
+        average = windows.sum(axis=1) / period
+        mean[period - 1 :] = average
+        if period > 1:
+            squares = ((windows - average[:, None]) ** 2).sum(axis=1)
+            std[period - 1 :] = np.sqrt(squares / (period - 1))
+    return mean, std
+
+
 def ewm_loop(x: Array, alpha: float) -> Array:
     """The exponentially weighted mean by its definition, gaps included."""
     y, weight = math.nan, 1.0
@@ -104,26 +120,16 @@ def bollinger(x: Column, period: int, std_factor: float) -> tuple[Column, ...]:
     return middle + width, middle, middle - width
 
 
+def zscore(x: Column, window: int) -> tuple[Column, ...]:
+    mean, std = rolling_two_pass(np.asarray(x, np.float64), window)
+    return ((x - mean) / std,)
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger)
+    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore)
 }
-
-
-def rolling_two_pass(x: Array, period: int) -> tuple[Array, Array]:
-    """Mean and sample deviation of each window on its own, in extended precision.
-
-    For data on which the running sums of pandas are not good to nine digits.
-    """
-    mean, std = np.full(len(x), np.nan), np.full(len(x), np.nan)
-    for t in range(period - 1, len(x)):
-        window = x[t - period + 1 : t + 1].astype(np.longdouble)
-        average = window.sum() / period
-        mean[t] = average
-        if period > 1:
-            std[t] = np.sqrt(((window - average) ** 2).sum() / (period - 1))
-    return mean, std
 
 
 def stepwise(

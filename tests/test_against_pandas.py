@@ -2,8 +2,8 @@
 
 Values agree within 1e-9 of their size. Where a result is a small difference of large numbers its
 size is not the measure: errors below 1e-12 of the scale are accepted as well. The scale is 100
-for percentages, the largest input for everything in the unit of the input. Missing values are at
-exactly the same bars.
+for percentages, 1000 for distances in deviations, the largest input for everything in the unit of
+the input. Missing values are at exactly the same bars.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from .bars import (
 PERIODS = (1, 2, 3, 14, 20, 100, 900)
 
 PERCENTAGES = {"rsi", "roc", "dmi"}
+
+SCORES = {"zscore"}
 
 DATA = {
     "walk": walk(700, 1),
@@ -70,6 +72,8 @@ def check(given: Array, expected: Array, scale: float) -> None:
 def scale_of(name: str, columns: list[Array]) -> float:
     if name in PERCENTAGES:
         return 100.0
+    if name in SCORES:
+        return 1000.0
     return max((float(np.nanmax(np.abs(c), initial=0.0)) for c in columns), default=0.0)
 
 
@@ -87,16 +91,18 @@ def test_every_indicator_has_an_oracle() -> None:
 def params_of(name: str, period: int) -> dict[str, float]:
     if name == "macd":
         return {"fast": period, "slow": 2 * period + 1, "signal": (period + 3) // 2}
-    if name == "true_range":
-        return {}
     if name == "bollinger":
         return {"period": period, "std_factor": 2.5}
-    return {"period": period}
+    return {p.name: period for p in ic.catalog()[name].parameters if p.kind == "integer"}
+
+
+#: Those with a sum over a window, in pandas a running one.
+WINDOWS = ["sma", "bollinger"]
 
 
 @pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("name", sorted(set(oracles.ORACLES) - {"sma", "bollinger"}))
+@pytest.mark.parametrize("name", sorted(set(oracles.ORACLES) - set(WINDOWS)))
 def test_formula(name: str, data: str) -> None:
     for period in PERIODS:
         check_against(name, DATA[data], params_of(name, period))
@@ -106,7 +112,7 @@ def test_formula(name: str, data: str) -> None:
 
 @pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("data", sorted(SMOOTH))
-@pytest.mark.parametrize("name", ["sma", "bollinger"])
+@pytest.mark.parametrize("name", WINDOWS)
 def test_formula_of_windows(name: str, data: str) -> None:
     for period in PERIODS:
         check_against(name, DATA[data], params_of(name, period))

@@ -20,6 +20,7 @@ from ._generated.functions import (
     rsi,
     sma,
     true_range,
+    zscore,
 )
 from ._generated.results import (
     BollingerResult,
@@ -75,6 +76,7 @@ __all__ = [
     "stream",
     "true_range",
     "use_backend",
+    "zscore",
 ]
 
 __version__ = VERSION

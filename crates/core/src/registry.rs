@@ -22,6 +22,7 @@ macro_rules! for_each_kernel {
             rsi::Rsi,
             sma::Sma,
             true_range::TrueRange,
+            zscore::Zscore,
         }
     };
 }

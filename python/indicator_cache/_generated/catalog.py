@@ -9,7 +9,7 @@ __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0xdd447c9c
+FINGERPRINT = 0xe462bcf4
 
 _CATALOG = (
     IndicatorSpec(
@@ -206,6 +206,27 @@ _CATALOG = (
             Output('true_range', 'The range, in the unit of the prices.', '0', lambda: 0, Accuracy(1.0, 'true_range')),
         ),
         window='2',
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=9,
+        name='zscore',
+        title='Standard score',
+        group='statistics',
+        summary='Distance of the price from its mean, in standard deviations.',
+        formula='mean = sma(x, window)\nstd[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))\nzscore = (x - mean) / std',
+        source='E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979',
+        reference='pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()',
+        gaps='NaN while any of the last `window` bars is missing, or all of them are equal, or there is only one.',
+        inputs=('x',),
+        parameters=(
+            Parameter('window', 'integer', 1, 1000000, 100, 'Length of the window, in bars.'),
+        ),
+        outputs=(
+            Output('zscore', 'The distance, in sample standard deviations.', 'max(window, 2) - 1', lambda window: max(window, 2) - 1, Accuracy(32.0, '(sma(abs(x)) + abs(zscore) * (std + sma(abs(x)) + 2^-484)) / std')),
+        ),
+        window='window',
         transcendental=False,
         revision=1,
     ),

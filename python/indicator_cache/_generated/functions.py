@@ -9,7 +9,7 @@ from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
 
-__all__ = ["atr", "bollinger", "dmi", "ema", "macd", "roc", "rsi", "sma", "true_range"]
+__all__ = ["atr", "bollinger", "dmi", "ema", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
@@ -20,6 +20,7 @@ _ROC = BY_NAME["roc"]
 _RSI = BY_NAME["rsi"]
 _SMA = BY_NAME["sma"]
 _TRUE_RANGE = BY_NAME["true_range"]
+_ZSCORE = BY_NAME["zscore"]
 
 
 def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
@@ -457,4 +458,50 @@ def true_range(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) ->
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
     result: FloatArray = compute(_TRUE_RANGE, (high, low, close), ())
+    return result
+
+
+def zscore(x: npt.ArrayLike, window: int = 100) -> FloatArray:
+    """Standard score. Distance of the price from its mean, in standard deviations.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN is a missing bar.
+    window
+        Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+
+    Returns
+    -------
+    zscore
+        The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+        the earliest, counted from 0.
+
+    An array with as many values as bars, float64.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not in its range.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        mean = sma(x, window)
+        std[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))
+        zscore = (x - mean) / std
+
+    Missing bars: NaN while any of the last `window` bars is missing, or all of them are equal,
+    or there is only one.
+
+    Numbers as of pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()
+
+    References
+    ----------
+    E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
+    """
+    result: FloatArray = compute(_ZSCORE, (x,), (window,))
     return result

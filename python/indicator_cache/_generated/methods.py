@@ -19,6 +19,7 @@ _ROC = BY_NAME["roc"]
 _RSI = BY_NAME["rsi"]
 _SMA = BY_NAME["sma"]
 _TRUE_RANGE = BY_NAME["true_range"]
+_ZSCORE = BY_NAME["zscore"]
 
 
 class CacheMethods:
@@ -575,6 +576,64 @@ class CacheMethods:
             return hit
         return self._get(_TRUE_RANGE, tf, pt, "", (), i)
 
+    def zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, i: int | None = None) -> Any:
+        """Standard score. Distance of the price from its mean, in standard deviations.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        zscore
+            The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            mean = sma(x, window)
+            std[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))
+            zscore = (x - mean) / std
+
+        Missing bars: NaN while any of the last `window` bars is missing, or all of them are equal,
+        or there is only one.
+
+        Numbers as of pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()
+
+        References
+        ----------
+        E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
+        """
+        try:
+            hit = self._recent.get((9, tf, pt, source, window)) if type(window) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_ZSCORE, tf, pt, source, (window,), i)
+
 
 class ViewMethods:
     """One method per indicator."""
@@ -1043,3 +1102,52 @@ class ViewMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
         return self._get(_TRUE_RANGE, "", (), i)
+
+    def zscore(self, source: str = "close", window: int = 100, i: int | None = None) -> Any:
+        """Standard score. Distance of the price from its mean, in standard deviations.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        zscore
+            The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            mean = sma(x, window)
+            std[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))
+            zscore = (x - mean) / std
+
+        Missing bars: NaN while any of the last `window` bars is missing, or all of them are equal,
+        or there is only one.
+
+        Numbers as of pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()
+
+        References
+        ----------
+        E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
+        """
+        return self._get(_ZSCORE, source, (window,), i)

@@ -85,6 +85,16 @@ class bollinger:
         return middle + width, middle, middle - width
 
 
+class zscore:
+    def __init__(self, window: int) -> None:
+        self.moments = WindowMoments(window)
+        self.per_degree = 1.0 / (window - 1) if window > 1 else np.inf
+
+    def run(self, x: Column) -> Column:
+        mean, squares = self.moments.run(x)
+        return (x - mean) / np.sqrt(squares * self.per_degree)
+
+
 class true_range:
     def __init__(self) -> None:
         self.previous_close = Delay(1)
