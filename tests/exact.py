@@ -408,8 +408,35 @@ def scores(distance: Column, std: Column, size: Column) -> Exact:
     return Exact(values, sizes)
 
 
+def kalman_mean(x: Column, R: float, Q: float) -> list[Exact]:  # noqa: N803
+    r, q = number(R), number(Q)
+    values: Column = []
+    sizes: Column = []
+    estimate: Number = None
+    variance = error = before = 0
+    recent: deque[int] = deque([0] * BLOCK, BLOCK)
+    for value in x:
+        if value is None:
+            variance += q
+            values.append(None)
+            sizes.append(None)
+            continue
+        recent.append(min(abs(value), before))
+        before = abs(value)
+        if estimate is None:
+            estimate, variance = value, r
+        else:
+            gain = (variance + q) * ONE // (variance + q + r)
+            error += max(abs(value), abs(estimate), *recent) - gain * error // ONE
+            estimate += gain * (value - estimate) // ONE
+            variance = gain * r // ONE
+        values.append(estimate)
+        sizes.append(error)
+    return [Exact(values, sizes)]
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Oracle] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore)
+    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore, kalman_mean)
 }

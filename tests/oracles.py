@@ -125,10 +125,29 @@ def zscore(x: Column, window: int) -> tuple[Column, ...]:
     return ((x - mean) / std,)
 
 
+def kalman_mean(x: Column, R: float, Q: float) -> tuple[Column, ...]:  # noqa: N803
+    out = []
+    estimate = variance = math.nan
+    for value in x.tolist():
+        if math.isnan(value):
+            variance += Q
+            out.append(value)
+            continue
+        if math.isnan(estimate):
+            estimate, variance = value, R
+        else:
+            predicted = variance + Q
+            gain = predicted / (predicted + R)
+            estimate += gain * (value - estimate)
+            variance = (1 - gain) * predicted
+        out.append(estimate)
+    return (pd.Series(out, dtype=np.float64),)
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore)
+    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore, kalman_mean)
 }
 
 

@@ -158,7 +158,8 @@ def test_after_ten_million_bars(name: str, ten_million_bars: Bars) -> None:
         periods = [int(params[p.name]) for p in spec.parameters if p.kind == "integer"]
         # After 75 periods a Wilder average has forgotten all but 2**-108.
         remembered = 75 * sum(periods) + 1000
-        if remembered > 5_000:
+        # A level that does not move is the mean of all.
+        if remembered > 5_000 or params.get("Q") == 0.0:
             continue
         first = {column: x[:3_000] for column, x in ten_million_bars.items()}
         at_first = measure(spec, first, params, last=500)

@@ -93,7 +93,10 @@ def params_of(name: str, period: int) -> dict[str, float]:
         return {"fast": period, "slow": 2 * period + 1, "signal": (period + 3) // 2}
     if name == "bollinger":
         return {"period": period, "std_factor": 2.5}
-    return {p.name: period for p in ic.catalog()[name].parameters if p.kind == "integer"}
+    if name == "kalman_mean":
+        # From a gain near one to one near zero, and to the plain mean of all.
+        return {"R": float(period**2), "Q": 0.5 if period < 900 else 0.0}
+    return {p.name: period for p in ic.catalog()[name].parameters}
 
 
 #: Those with a sum over a window, in pandas a running one.

@@ -9,7 +9,7 @@ __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0xe462bcf4
+FINGERPRINT = 0x848b2748
 
 _CATALOG = (
     IndicatorSpec(
@@ -103,6 +103,28 @@ _CATALOG = (
     ),
     IndicatorSpec(
         position=4,
+        name='kalman_mean',
+        title='Kalman mean',
+        group='trend',
+        summary='Level of the price behind its noise, by a Kalman filter of one dimension.',
+        formula='kalman_mean[0] = x[0], P[0] = R\nK[t] = (P[t-1] + Q) / (P[t-1] + Q + R)\nkalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])\nP[t] = (1 - K[t]) * (P[t-1] + Q)',
+        source='A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge University Press, 1989, ch. 2 and 4',
+        reference='the definition, as a loop',
+        gaps='NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next price weighs more.',
+        inputs=('x',),
+        parameters=(
+            Parameter('R', 'float', 1e-12, 1000000000000.0, 0.01, 'Variance of the prices around the level, in the unit of `Q`.'),
+            Parameter('Q', 'float', 0.0, 1000000000000.0, 1.0, "Variance of the level's step from bar to bar."),
+        ),
+        outputs=(
+            Output('kalman_mean', 'The level, in the unit of the input.', '0', lambda R, Q: 0, Accuracy(16.0, 's[t] = (1 - K[t]) * s[t-1] + max(abs(x[t]), abs(kalman_mean[t-1]))')),
+        ),
+        window=None,
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=5,
         name='macd',
         title='Moving average convergence/divergence',
         group='momentum',
@@ -127,7 +149,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=5,
+        position=6,
         name='roc',
         title='Rate of change',
         group='momentum',
@@ -148,7 +170,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=6,
+        position=7,
         name='rsi',
         title='Relative strength index',
         group='momentum',
@@ -169,7 +191,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=7,
+        position=8,
         name='sma',
         title='Simple moving average',
         group='trend',
@@ -190,7 +212,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=8,
+        position=9,
         name='true_range',
         title='True range',
         group='volatility',
@@ -210,7 +232,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=9,
+        position=10,
         name='zscore',
         title='Standard score',
         group='statistics',

@@ -9,12 +9,13 @@ from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
 
-__all__ = ["atr", "bollinger", "dmi", "ema", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
+__all__ = ["atr", "bollinger", "dmi", "ema", "kalman_mean", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
+_KALMAN_MEAN = BY_NAME["kalman_mean"]
 _MACD = BY_NAME["macd"]
 _ROC = BY_NAME["roc"]
 _RSI = BY_NAME["rsi"]
@@ -225,6 +226,57 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
     """
     result: FloatArray = compute(_EMA, (x,), (period,))
+    return result
+
+
+def kalman_mean(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0) -> FloatArray:
+    """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN is a missing bar.
+    R
+        Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+        1000000000000.0, 0.01 by default.
+    Q
+        Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+        default.
+
+    Returns
+    -------
+    kalman_mean
+        The level, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+    An array with as many values as bars, float64.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not in its range.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        kalman_mean[0] = x[0], P[0] = R
+        K[t] = (P[t-1] + Q) / (P[t-1] + Q + R)
+        kalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])
+        P[t] = (1 - K[t]) * (P[t-1] + Q)
+
+    Missing bars: NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next
+    price weighs more.
+
+    Numbers as of the definition, as a loop
+
+    References
+    ----------
+    A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
+    University Press, 1989, ch. 2 and 4.
+    """
+    result: FloatArray = compute(_KALMAN_MEAN, (x,), (R, Q))
     return result
 
 

@@ -14,6 +14,7 @@ _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
+_KALMAN_MEAN = BY_NAME["kalman_mean"]
 _MACD = BY_NAME["macd"]
 _ROC = BY_NAME["roc"]
 _RSI = BY_NAME["rsi"]
@@ -284,6 +285,69 @@ class CacheMethods:
             return hit
         return self._get(_EMA, tf, pt, source, (period,), i)
 
+    def kalman_mean(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+        """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_mean
+            The level, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            kalman_mean[0] = x[0], P[0] = R
+            K[t] = (P[t-1] + Q) / (P[t-1] + Q + R)
+            kalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])
+            P[t] = (1 - K[t]) * (P[t-1] + Q)
+
+        Missing bars: NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next
+        price weighs more.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
+        University Press, 1989, ch. 2 and 4.
+        """
+        try:
+            hit = self._recent.get((4, tf, pt, source, R, Q)) if type(R) is float and type(Q) is float else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_KALMAN_MEAN, tf, pt, source, (R, Q), i)
+
     def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
@@ -346,7 +410,7 @@ class CacheMethods:
         G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
         """
         try:
-            hit = self._recent.get((4, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
+            hit = self._recent.get((5, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -401,7 +465,7 @@ class CacheMethods:
         M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
         """
         try:
-            hit = self._recent.get((5, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((6, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -461,7 +525,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
         """
         try:
-            hit = self._recent.get((6, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((7, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -516,7 +580,7 @@ class CacheMethods:
         R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
         """
         try:
-            hit = self._recent.get((7, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((8, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -568,7 +632,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
         try:
-            hit = self._recent.get((8, tf, pt))
+            hit = self._recent.get((9, tf, pt))
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -626,7 +690,7 @@ class CacheMethods:
         E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
         """
         try:
-            hit = self._recent.get((9, tf, pt, source, window)) if type(window) is int else None
+            hit = self._recent.get((10, tf, pt, source, window)) if type(window) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -855,6 +919,60 @@ class ViewMethods:
         R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
         """
         return self._get(_EMA, source, (period,), i)
+
+    def kalman_mean(self, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+        """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_mean
+            The level, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not in its range.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            kalman_mean[0] = x[0], P[0] = R
+            K[t] = (P[t-1] + Q) / (P[t-1] + Q + R)
+            kalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])
+            P[t] = (1 - K[t]) * (P[t-1] + Q)
+
+        Missing bars: NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next
+        price weighs more.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
+        University Press, 1989, ch. 2 and 4.
+        """
+        return self._get(_KALMAN_MEAN, source, (R, Q), i)
 
     def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.

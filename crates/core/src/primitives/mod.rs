@@ -4,11 +4,13 @@
 //! |---|---|---|
 //! | [`recurrence::Ewm`] | exponentially weighted mean | constant |
 //! | [`recurrence::Wilder`] | the same, seeded with a plain mean | constant |
+//! | [`level::Level`] | level behind noise, by a Kalman filter | constant |
 //! | [`window::WindowMean`] | mean of the last `p` bars | logarithm of `p` |
 //! | [`window::WindowMoments`] | mean and squared deviations of the last `p` bars | logarithm of `p` |
 //! | [`delay::Delay`] | the value `p` bars ago | constant |
 
 pub mod delay;
+pub mod level;
 pub mod recurrence;
 pub mod window;
 

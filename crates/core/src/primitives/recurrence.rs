@@ -103,7 +103,7 @@ impl Block {
 }
 
 #[inline(always)]
-fn is_ordinary(x: f64) -> bool {
+pub(super) fn is_ordinary(x: f64) -> bool {
     x.abs() < LIMIT
 }
 
@@ -153,8 +153,13 @@ impl Ewm {
         }
     }
 
+    /// The last result; NaN before the first present bar.
+    pub(super) fn mean(&self) -> f64 {
+        self.mean
+    }
+
     /// Starts over from a mean that was formed elsewhere.
-    fn seed(&mut self, mean: f64) {
+    pub(super) fn seed(&mut self, mean: f64) {
         self.settle(mean, mean);
     }
 

@@ -10,7 +10,16 @@ from typing import Protocol
 
 import numpy as np
 
-from .primitives import Column, Delay, Ewm, Wilder, WindowMean, WindowMoments, larger_present
+from .primitives import (
+    Column,
+    Delay,
+    Ewm,
+    Level,
+    Wilder,
+    WindowMean,
+    WindowMoments,
+    larger_present,
+)
 
 
 class Kernel(Protocol):
@@ -93,6 +102,14 @@ class zscore:
     def run(self, x: Column) -> Column:
         mean, squares = self.moments.run(x)
         return (x - mean) / np.sqrt(squares * self.per_degree)
+
+
+class kalman_mean:
+    def __init__(self, r: float, q: float) -> None:
+        self.level = Level(r, q)
+
+    def run(self, x: Column) -> Column:
+        return self.level.run(x)
 
 
 class true_range:

@@ -162,6 +162,84 @@ class Ewm:
                 raise StateError("a block is longer than blocks are")
 
 
+class Level:
+    """Level behind noise, by a Kalman filter of one dimension; NaN at missing values.
+
+    The level walks with variance `q`, and is seen with errors of variance `r`. As soon as the
+    variance of the estimate no longer falls, the gain is held, and the estimate goes on as an
+    exponentially weighted mean.
+    """
+
+    def __init__(self, r: float, q: float) -> None:
+        self.r, self.q = r, q
+        self.variance = math.nan  # of the estimate; NaN before the first value
+        self.estimate = math.nan  # the last one, until the gain is held
+        self.gain = math.nan  # the one that is held, and the mean that has it
+        self.mean: Ewm | None = None
+
+    def run(self, x: Column) -> Column:
+        out = np.empty_like(x)
+        gaps = np.flatnonzero(np.isnan(x))
+        start = 0
+        while start < len(x):
+            if self.mean is not None:
+                stop = _next(gaps, start, len(x))
+                out[start:stop] = self.mean.run(x[start:stop])
+                start = stop
+                if start == len(x):
+                    break
+            value = float(x[start])
+            out[start] = self._missing() if math.isnan(value) else self._serial(value)
+            start += 1
+        return out
+
+    def _missing(self) -> float:
+        if self.mean is not None:
+            self.estimate, self.mean = self.mean.mean, None
+        self.variance += self.q
+        return math.nan
+
+    def _serial(self, x: float) -> float:
+        """One present bar at which the gain may change."""
+        before, predicted = self.estimate, self.variance + self.q
+        gain = predicted / (predicted + self.r)
+        variance = gain * self.r
+        first = math.isnan(self.variance)
+        if first or math.isnan(before) or gain >= 1.0:
+            self.estimate = x
+        elif abs(x) < LIMIT and abs(before) < LIMIT:
+            self.estimate = before + gain * (x - before)
+        else:
+            self.estimate = (1.0 - gain) * before + gain * x
+        if variance >= self.variance and gain < 1.0:
+            self.gain, self.mean = gain, Ewm(gain, hold=True)
+            self.mean.seed(self.estimate)
+        self.variance = self.r if first else variance
+        return self.estimate
+
+    def save(self, to: Writer) -> None:
+        to.float(self.variance)
+        to.flag(self.mean is not None)
+        if self.mean is None:
+            to.float(self.estimate)
+        else:
+            to.float(self.gain)
+            self.mean.save(to)
+
+    def load(self, source: Reader) -> None:
+        self.variance = source.float()
+        if self.variance < 0.0:
+            raise StateError("a variance is negative")
+        if source.flag():
+            self.gain = source.float()
+            if not 0.0 <= self.gain < 1.0:
+                raise StateError("a gain is not that of a filter")
+            self.mean = Ewm(self.gain, hold=True)
+            self.mean.load(source)
+        else:
+            self.estimate = source.float()
+
+
 class Wilder:
     """Wilder's average: the mean of the first `period` values, then ``alpha = 1 / period``.
 
