@@ -16,9 +16,11 @@ are written out here once more, for exactness; nothing of the package is used.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
@@ -435,8 +437,93 @@ def kalman_mean(x: Column, R: float, Q: float) -> list[Exact]:  # noqa: N803
     return [Exact(values, sizes)]
 
 
+def garch_volatility(
+    x: Column,
+    alpha: float,
+    beta: float,
+    omega: float | None,
+    use_log_returns: bool,  # noqa: FBT001 - as it is declared
+    scale: float,
+    min_periods: int,
+    sigma_floor: float,
+) -> list[Exact]:
+    a, b, times, floor = number(alpha), number(beta), number(scale), number(sigma_floor)
+    lowest = max((ONE - a - b) * MILLIONTH // ONE, MILLIONTH * MILLIONTH // ONE)
+    steady = lowest if omega is None else number(omega)
+    floor = floor * floor // ONE
+    values: Column = []
+    sizes: Column = []
+    mean: Number = None
+    variance = surprise = error = bars = 0
+    error_of_last = 0
+    before: Number = None
+    known = True
+    for value in x:
+        one = None
+        if value is not None and before is not None and before:
+            one = logarithm(value, before) if use_log_returns else (value - before) * ONE // before
+        before = value
+        if one is not None:
+            one = one * times // ONE
+        if mean is None:
+            if one is None:
+                values.append(None)
+                sizes.append(None)
+                continue
+            mean = one
+            variance = error = max(MILLIONTH, floor)
+        else:
+            bars += 1
+            if one is not None:
+                variance = max(steady + (a * surprise + b * variance) // ONE, floor)
+                error = (b * error + a * error_of_last) // ONE + variance
+                # Where the squares of floats would overflow or vanish, nothing can be known.
+                deviation = abs(one - mean)
+                known &= deviation < HUGE >> 500 and variance > SMALLEST << 20
+                surprise = deviation * deviation // ONE
+                error_of_last = deviation * (times + abs(one) + abs(mean)) // ONE
+        if bars < min_periods:
+            values.append(None)
+            sizes.append(None)
+            continue
+        volatility = math.isqrt(variance * ONE) * ONE // times
+        values.append(volatility)
+        sizes.append(error * volatility // variance if known else None)
+    return [Exact(values, sizes)]
+
+
+#: A millionth as a float has it.
+MILLIONTH = number(1e-6)
+
+#: Digits of logarithms.
+DIGITS = Context(prec=60, Emin=-(10**6), Emax=10**6)
+
+
+@functools.cache
+def logarithm(value: int, before: int) -> Number:
+    """The logarithm of a ratio to 60 digits; None where there is none."""
+    if value * before <= 0:
+        return None
+    ratio = DIGITS.divide(Decimal(abs(value)), Decimal(abs(before)))
+    numerator, denominator = DIGITS.ln(ratio).as_integer_ratio()
+    return numerator * ONE // denominator
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Oracle] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore, kalman_mean)
+    for oracle in (
+        ema,
+        sma,
+        rsi,
+        macd,
+        roc,
+        true_range,
+        atr,
+        dmi,
+        bollinger,
+        zscore,
+        kalman_mean,
+        garch_volatility,
+    )
 }

@@ -144,10 +144,54 @@ def kalman_mean(x: Column, R: float, Q: float) -> tuple[Column, ...]:  # noqa: N
     return (pd.Series(out, dtype=np.float64),)
 
 
+def garch_volatility(
+    x: Column,
+    alpha: float,
+    beta: float,
+    omega: float | None,
+    use_log_returns: bool,  # noqa: FBT001 - as it is declared
+    scale: float,
+    min_periods: int,
+    sigma_floor: float,
+) -> tuple[Column, ...]:
+    ratio = x / x.shift(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        returns = scale * (np.log(ratio) if use_log_returns else ratio - 1)
+    if omega is None:
+        omega = 1e-6 * max(1e-6, 1 - alpha - beta)
+    out = np.full(len(x), np.nan)
+    finite = np.flatnonzero(np.isfinite(returns))
+    if len(finite):
+        first = finite[0]
+        mu = returns[first]
+        v, e2 = max(1e-6, sigma_floor**2), 0.0
+        for t in range(first, len(x)):
+            r = float(returns[t])
+            if t > first and math.isfinite(r):
+                v = max(omega + alpha * e2 + beta * v, sigma_floor**2)
+                e2 = (r - mu) ** 2
+            if t >= first + min_periods:
+                out[t] = math.sqrt(v) / scale
+    return (pd.Series(out),)
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger, zscore, kalman_mean)
+    for oracle in (
+        ema,
+        sma,
+        rsi,
+        macd,
+        roc,
+        true_range,
+        atr,
+        dmi,
+        bollinger,
+        zscore,
+        kalman_mean,
+        garch_volatility,
+    )
 }
 
 

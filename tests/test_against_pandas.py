@@ -19,6 +19,7 @@ from .bars import (
     HARD_DATA,
     Array,
     Bars,
+    Params,
     around,
     as_columns,
     columns_of,
@@ -77,7 +78,7 @@ def scale_of(name: str, columns: list[Array]) -> float:
     return max((float(np.nanmax(np.abs(c), initial=0.0)) for c in columns), default=0.0)
 
 
-def check_against(name: str, bars: Bars, params: dict[str, float]) -> None:
+def check_against(name: str, bars: Bars, params: Params) -> None:
     columns = columns_of(ic.catalog()[name], bars)
     expected = oracles.ORACLES[name](*map(pd.Series, columns), **params)
     for given, column in zip(compute(name, bars, params).values(), expected, strict=True):
@@ -88,7 +89,7 @@ def test_every_indicator_has_an_oracle() -> None:
     assert set(oracles.ORACLES) == set(ic.catalog())
 
 
-def params_of(name: str, period: int) -> dict[str, float]:
+def params_of(name: str, period: int) -> Params:
     if name == "macd":
         return {"fast": period, "slow": 2 * period + 1, "signal": (period + 3) // 2}
     if name == "bollinger":
@@ -96,7 +97,11 @@ def params_of(name: str, period: int) -> dict[str, float]:
     if name == "kalman_mean":
         # From a gain near one to one near zero, and to the plain mean of all.
         return {"R": float(period**2), "Q": 0.5 if period < 900 else 0.0}
-    return {p.name: period for p in ic.catalog()[name].parameters}
+    params = {p.name: p.default for p in ic.catalog()[name].parameters}
+    if name == "garch_volatility":
+        changes = {"alpha": 1 / (period + 10), "omega": 1e-5, "use_log_returns": period % 2 == 0}
+        return params | changes | {"min_periods": period}
+    return dict.fromkeys(params, period)
 
 
 #: Those with a sum over a window, in pandas a running one.

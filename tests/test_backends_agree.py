@@ -23,6 +23,7 @@ from .bars import (
     NAN_BITS,
     Array,
     Bars,
+    Params,
     bits,
     columns_of,
     compute,
@@ -30,6 +31,7 @@ from .bars import (
     walk,
     with_gaps,
 )
+from .strategies import parameters
 
 NAMES = tuple(ic.catalog())
 MIB = 1 << 20
@@ -37,7 +39,7 @@ MIB = 1 << 20
 every_indicator = pytest.mark.parametrize("name", NAMES)
 
 
-def check_agreement(name: str, bars: Bars, params: dict[str, float]) -> None:
+def check_agreement(name: str, bars: Bars, params: Params) -> None:
     with ic.use_backend("python"):
         expected = compute(name, bars, params)
     for backend in "native", "wasm":
@@ -81,20 +83,13 @@ def columns(draw: st.DrawFn) -> Bars:
     return {name: column() for name in FIELDS}
 
 
-def parameters(spec: ic.IndicatorSpec) -> st.SearchStrategy[dict[str, float]]:
-    def values(parameter: ic.spec.Parameter) -> st.SearchStrategy[float]:
-        if parameter.kind == "float":
-            return st.floats(parameter.min, parameter.max)
-        low = int(parameter.min)
-        return st.integers(low, 40) | st.integers(low, min(int(parameter.max), 5000))
-
-    return st.fixed_dictionaries({p.name: values(p) for p in spec.parameters})
-
-
 @every_indicator
 @given(data=st.data(), bars=columns())
 def test_any_data(name: str, data: st.DataObject, bars: Bars) -> None:
-    check_agreement(name, bars, data.draw(parameters(ic.catalog()[name])))
+    spec = ic.catalog()[name]
+    params = data.draw(parameters(spec))
+    names = [parameter.name for parameter in spec.parameters]
+    check_agreement(name, bars, dict(zip(names, params, strict=True)))
 
 
 def test_signed_zero_of_a_parameter_is_seen_by_all() -> None:
@@ -223,7 +218,11 @@ def test_one_catalog() -> None:
         assert spec.position == list(declared).index(name)
         assert list(spec.inputs) == declared[name]["inputs"]
         for mine, theirs in zip(spec.parameters, declared[name]["params"], strict=True):
-            assert mine._asdict() == theirs
+            assert mine._asdict() == {"min": 0, "max": 1, "options": ()} | {
+                key: tuple(value) if key == "options" else value for key, value in theirs.items()
+            }
+        rules = [{"param": rule.parameter, "text": rule.text} for rule in spec.rules]
+        assert rules == declared[name]["rules"]
         for output, its in zip(spec.outputs, declared[name]["outputs"], strict=True):
             assert (output.name, output.first_valid) == (its["name"], its["first_valid"])
         for key in "title", "group", "summary", "formula", "source", "reference", "gaps":

@@ -16,6 +16,7 @@ import pytest
 import indicator_cache as ic
 from indicator_cache.backends.python import PythonBackend
 from indicator_cache.backends.reference import Machine
+from indicator_cache.spec import Value
 
 from . import oracles
 from .bars import FIELDS, Array, Bars, as_columns, bits, compute, missing, walk, with_gaps
@@ -504,7 +505,7 @@ class Instrumented(PythonBackend):
     def begin(
         self,
         spec: ic.IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[Array],
         outputs: Sequence[Array],
     ) -> Machine:

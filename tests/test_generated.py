@@ -90,10 +90,15 @@ def test_docstrings(name: str) -> None:
             assert squeezed(part) in text, part
         for parameter in spec.parameters:
             assert squeezed(parameter.summary) in text
-            limits = (
-                f"from {parameter.min!r} to {parameter.max!r}, {parameter.default!r} by default"
-            )
-            assert limits in text
+            limits = f"from {parameter.min!r} to {parameter.max!r}"
+            if parameter.kind == "choice":
+                limits = " or ".join(map(repr, parameter.options))
+            elif parameter.kind == "flag":
+                limits = "True or False"
+            none = ", or None" if parameter.optional else ""
+            assert f"{limits}{none}, {parameter.default!r} by default" in text
+        for rule in spec.rules:
+            assert f"not ``{rule.text}``" in text
         for output in spec.outputs:
             assert squeezed(output.summary) in text
         for section in "Returns -------", "Raises ------ ", "References ----------":

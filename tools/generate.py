@@ -82,13 +82,24 @@ def result_type(spec: Spec, item: str) -> str:
     return item if is_single(spec) else f"{result_class(spec)}[{item}]"
 
 
-def kind(param: Spec) -> str:
-    return "int" if param["kind"] == "integer" else "float"
+#: The plain type of each kind of parameter.
+TYPES = {"integer": "int", "float": "float", "choice": "str", "flag": "bool"}
+
+
+def annotation(param: Spec) -> str:
+    words = ", ".join(f'"{word}"' for word in param.get("options", ()))
+    kind = f"Literal[{words}]" if words else TYPES[param["kind"]]
+    return f"{kind} | None" if param["optional"] else kind
+
+
+def typing_names(specs: list[Spec]) -> list[str]:
+    """Return what the annotations need beyond the built-in types."""
+    return ["Literal"] if any("options" in p for spec in specs for p in spec["params"]) else []
 
 
 def signature(spec: Spec, *, defaults: bool = True) -> list[str]:
     return [
-        f"{p['name']}: {kind(p)}" + (f" = {p['default']!r}" if defaults else "")
+        f"{p['name']}: {annotation(p)}" + (f" = {p['default']!r}" if defaults else "")
         for p in spec["params"]
     ]
 
@@ -113,8 +124,15 @@ def wrapped(text: str, indent: str) -> list[str]:
 
 
 def allowed(param: Spec) -> str:
-    what = "Whole number" if param["kind"] == "integer" else "Number"
-    return f"{what} from {param['min']!r} to {param['max']!r}, {param['default']!r} by default."
+    if param["kind"] == "choice":
+        what = " or ".join(map(repr, param["options"]))
+    elif param["kind"] == "flag":
+        what = "True or False"
+    else:
+        kind = "Whole number" if param["kind"] == "integer" else "Number"
+        what = f"{kind} from {param['min']!r} to {param['max']!r}"
+    none = ", or None" if param["optional"] else ""
+    return f"{what}{none}, {param['default']!r} by default."
 
 
 def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
@@ -139,7 +157,10 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
     lines += ["", "Raises", "------"]
     if cached:
         lines += ["UnknownSeriesError", "    When there is no such timeframe or price type."]
-    lines += ["ParameterError", "    When a parameter is not in its range."]
+    refused = " or ".join(
+        ["When a parameter is not allowed", *(f"not ``{rule['text']}``" for rule in spec["rules"])]
+    )
+    lines += ["ParameterError", *wrapped(f"{refused}.", "    ")]
     schema = (
         "When the series lacks a column."
         if cached
@@ -173,7 +194,7 @@ def quoted(text: str, indent: str) -> str:
 def catalog_module(catalog: dict[str, Any]) -> str:
     parts = [
         HEADER,
-        "from ..spec import Accuracy, IndicatorSpec, Output, Parameter\n",
+        "from ..spec import Accuracy, IndicatorSpec, Output, Parameter, Rule\n",
         '__all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]\n',
         f'VERSION = "{catalog["version"]}"\n',
         "#: Fingerprint of the declarations: a backend with another one belongs to other files.",
@@ -199,12 +220,19 @@ def catalog_module(catalog: dict[str, Any]) -> str:
         parts.append(f"        inputs={tuple(spec['inputs'])!r},")
         parts.append("        parameters=(")
         parts += [
-            f"            Parameter({p['name']!r}, {p['kind']!r}, {p['min']!r}, {p['max']!r}, "
-            f"{p['default']!r}, {p['summary']!r}),"
+            f"            Parameter({p['name']!r}, {p['kind']!r}, {p.get('min', 0)!r}, "
+            f"{p.get('max', 1)!r}, {p['default']!r}, {p['summary']!r}"
+            + (f", options={tuple(p['options'])!r}" if "options" in p else "")
+            + (", optional=True" if p["optional"] else "")
+            + "),"
             for p in spec["params"]
         ]
-        parts.append("        ),\n        outputs=(")
         names = ", ".join(p["name"] for p in spec["params"])
+        rules = [
+            f"Rule({r['param']!r}, {r['text']!r}, lambda {names}: {r['text']})"
+            for r in spec["rules"]
+        ]
+        parts.append(f"        ),\n        rules={tuple_of(rules)},\n        outputs=(")
         parts += [
             f"            Output({o['name']!r}, {o['summary']!r}, {o['first_valid']!r}, "
             f"lambda {names}: {o['first_valid']}, ".replace("lambda :", "lambda:")
@@ -257,6 +285,7 @@ def functions_module(specs: list[Spec]) -> str:
     names = sorted(spec["name"] for spec in specs)
     parts = [
         HEADER,
+        *([f"from typing import {words[0]}\n"] if (words := typing_names(specs)) else []),
         "import numpy.typing as npt\n",
         "from .._arrays import FloatArray",
         "from .._compute import compute",
@@ -310,7 +339,12 @@ def recent_result(spec: Spec, index: int, source: str) -> list[str]:
     Keys that compare equal may still be different arguments (20, 20.0 and True), hence the types.
     """
     names = [param["name"] for param in spec["params"]]
-    plain = [f"type({p['name']}) is {kind(p)}" for p in spec["params"]]
+    plain = [
+        f"(type({p['name']}) is {TYPES[p['kind']]} or {p['name']} is None)"
+        if p["optional"]
+        else f"type({p['name']}) is {TYPES[p['kind']]}"
+        for p in spec["params"]
+    ]
     key = ", ".join([str(index), "tf", "pt", *([source] if source != '""' else []), *names])
     lookup = f"self._recent.get(({key}))"
     return [
@@ -328,7 +362,7 @@ def methods_module(specs: list[Spec]) -> str:
     parts = [
         HEADER,
         "from collections.abc import Hashable",
-        "from typing import Any\n",
+        f"from typing import {', '.join(['Any', *typing_names(specs)])}\n",
         "from ..spec import IndicatorSpec",
         "from .catalog import BY_NAME\n",
         '__all__ = ["CacheMethods", "ViewMethods"]\n',
@@ -363,7 +397,7 @@ def methods_stub(specs: list[Spec]) -> str:
     parts = [
         HEADER.replace("\nfrom __future__ import annotations\n", ""),
         "from collections.abc import Hashable",
-        "from typing import Any, overload\n",
+        f"from typing import {', '.join(['Any', *typing_names(specs), 'overload'])}\n",
         "from .._arrays import FloatArray",
         "from ..spec import IndicatorSpec",
         imports_of_results(specs),
@@ -495,6 +529,8 @@ def docs_page(spec: Spec) -> str:
         lines += [f"| `{p['name']}` | {p['summary']} | {allowed(p)} |" for p in spec["params"]]
     else:
         lines.append("None.")
+    if spec["rules"]:
+        lines += ["", f"Together: {', '.join('`' + rule['text'] + '`' for rule in spec['rules'])}."]
     lines += [
         "",
         "## Results",

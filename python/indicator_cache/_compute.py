@@ -10,17 +10,12 @@ import numpy.typing as npt
 from . import backends
 from ._arrays import as_column, same_length
 from ._generated.results import RESULTS
-from .spec import IndicatorSpec, Parameter
+from .spec import IndicatorSpec
 
-__all__ = ["Result", "compute", "normalise", "results"]
+__all__ = ["Result", "compute", "results"]
 
 #: One column, or a named tuple of several.
 Result: TypeAlias = Any
-
-
-def normalise(spec: IndicatorSpec, values: tuple[object, ...]) -> tuple[float, ...]:
-    """Return parameter values given by position as plain numbers, or refuse them."""
-    return tuple(map(Parameter.normalise, spec.parameters, values))
 
 
 def results(spec: IndicatorSpec, columns: list[Any]) -> Result:
@@ -32,7 +27,7 @@ def compute(
     spec: IndicatorSpec, inputs: tuple[npt.ArrayLike, ...], values: tuple[object, ...]
 ) -> Result:
     """Compute an indicator over array-likes with the backend in use."""
-    params = normalise(spec, values)
+    params = spec.checked(values)
     columns = {
         name: as_column(name, given) for name, given in zip(spec.inputs, inputs, strict=True)
     }

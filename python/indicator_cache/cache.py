@@ -10,7 +10,7 @@ import numpy as np
 
 from . import backends
 from ._arrays import FloatArray, Growing
-from ._compute import Result, normalise, results
+from ._compute import Result, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
@@ -18,7 +18,7 @@ from ._numbers import whole
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
-from .spec import IndicatorSpec, find_spec
+from .spec import IndicatorSpec, Value, find_spec
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 
@@ -336,7 +336,7 @@ class IndicatorCache(CacheMethods):
         stepwise: bool = False,
     ) -> Result:
         """Return a result, from memory if it is there."""
-        params = normalise(spec, values)
+        params = spec.checked(values)
         if spec.inputs == ("x",):
             check_source(source)
         else:
@@ -442,7 +442,7 @@ class SeriesView(ViewMethods):
 
 
 #: Indicator, timeframe, price type, source, parameters, whether stepwise.
-_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[float, ...], bool]
+_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[Value, ...], bool]
 
 
 class _Entry:

@@ -17,6 +17,7 @@ macro_rules! for_each_kernel {
             bollinger::Bollinger,
             dmi::Dmi,
             ema::Ema,
+            garch_volatility::GarchVolatility,
             kalman_mean::KalmanMean,
             macd::Macd,
             roc::Roc,

@@ -259,6 +259,9 @@ fn bad_parameters_are_refused_with_their_name() {
                 max * 2.0 + 1.0,
                 libm::ldexp(1.0, 40),
             ] {
+                if param.domain.contains(bad) {
+                    continue;
+                }
                 let mut params = good.clone();
                 params[index] = bad;
                 let Err(Error::Parameter { name, given, .. }) = entry.create(&params) else {
@@ -359,6 +362,7 @@ mod culprits {
             gaps: "",
             inputs: &["x"],
             params: &[],
+            rules: &[],
             outputs: &[Output {
                 name: "y",
                 summary: "",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..spec import Accuracy, IndicatorSpec, Output, Parameter
+from ..spec import Accuracy, IndicatorSpec, Output, Parameter, Rule
 
 __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0x848b2748
+FINGERPRINT = 0x5c140a85
 
 _CATALOG = (
     IndicatorSpec(
@@ -26,6 +26,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Length of the seed and reciprocal of the smoothing factor, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('atr', 'The average range, in the unit of the prices.', 'period - 1', lambda period: period - 1, Accuracy(16.0, 'm(true_range)')),
         ),
@@ -48,6 +49,7 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 20, 'Length of the window, in bars.'),
             Parameter('std_factor', 'float', 0.0, 1000000.0, 2.0, 'Distance of the bands, in sample standard deviations.'),
         ),
+        rules=(),
         outputs=(
             Output('upper', 'Upper band, in the unit of the input.', 'max(period, 2) - 1', lambda period, std_factor: max(period, 2) - 1, Accuracy(32.0, 'sma(abs(x)) + std_factor * (std + sma(abs(x)) + 2^-484)')),
             Output('middle', 'Mean of the window, in the unit of the input.', 'period - 1', lambda period, std_factor: period - 1, Accuracy(32.0, 'sma(abs(x))')),
@@ -71,6 +73,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Reciprocal of the smoothing factor, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('plus_di', 'Upward movement, in percent of the range.', '0', lambda period: 0, Accuracy(32.0, 'plus_di * (m(plus_dm) / wilder(plus_dm) + m(true_range) / wilder(true_range))')),
             Output('minus_di', 'Downward movement, in percent of the range.', '0', lambda period: 0, Accuracy(32.0, 'minus_di * (m(minus_dm) / wilder(minus_dm) + m(true_range) / wilder(true_range))')),
@@ -94,6 +97,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 20, 'Span of the mean, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('ema', 'The mean, in the unit of the input.', '0', lambda period: 0, Accuracy(32.0, 'm(x)')),
         ),
@@ -103,6 +107,34 @@ _CATALOG = (
     ),
     IndicatorSpec(
         position=4,
+        name='garch_volatility',
+        title='GARCH volatility',
+        group='volatility',
+        summary='Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.',
+        formula='r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)\nmu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0\nv[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)\ne2[t] = (r[t] - mu)^2\ngarch_volatility = sqrt(v) / scale, from bar 1 + min_periods on',
+        source='T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of Econometrics 31, 1986',
+        reference='the definition, as a loop',
+        gaps='A return with a missing end, or that is not finite, repeats the last result and is not a deviation. NaN before the first return, and for `min_periods` bars after it.',
+        inputs=('x',),
+        parameters=(
+            Parameter('alpha', 'float', 0.0, 1.0, 0.05, 'Weight of the last squared deviation.'),
+            Parameter('beta', 'float', 0.0, 1.0, 0.9, 'Weight of the last variance.'),
+            Parameter('omega', 'float', 0.0, 1000000000000.0, None, 'What the variance gets at each bar, in the unit of squared returns; None for 1e-6 * max(1e-6, 1 - alpha - beta).', optional=True),
+            Parameter('use_log_returns', 'flag', 0, 1, True, 'Whether returns are logarithms of ratios, or ratios less one.'),
+            Parameter('scale', 'float', 1e-12, 1000000000000.0, 100.0, 'What returns are multiplied by; 100 makes them percent.'),
+            Parameter('min_periods', 'integer', 0, 1000000, 50, 'Bars after the first return that have no result.'),
+            Parameter('sigma_floor', 'float', 0.0, 1000000000000.0, 1e-06, 'Lowest volatility, in the unit of the scaled returns.'),
+        ),
+        rules=(Rule('beta', 'alpha + beta < 1', lambda alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: alpha + beta < 1),),
+        outputs=(
+            Output('garch_volatility', 'Standard deviation of the return of one bar, as a fraction of the price.', '1 + min_periods', lambda alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: 1 + min_periods, Accuracy(8.0, 's / (scale * sqrt(v)), s[t] = v[t] + beta * s[t-1] + alpha * sqrt(e2[t-1]) * (scale + abs(r[t-1]) + abs(mu))')),
+        ),
+        window=None,
+        transcendental=True,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=5,
         name='kalman_mean',
         title='Kalman mean',
         group='trend',
@@ -116,6 +148,7 @@ _CATALOG = (
             Parameter('R', 'float', 1e-12, 1000000000000.0, 0.01, 'Variance of the prices around the level, in the unit of `Q`.'),
             Parameter('Q', 'float', 0.0, 1000000000000.0, 1.0, "Variance of the level's step from bar to bar."),
         ),
+        rules=(),
         outputs=(
             Output('kalman_mean', 'The level, in the unit of the input.', '0', lambda R, Q: 0, Accuracy(16.0, 's[t] = (1 - K[t]) * s[t-1] + max(abs(x[t]), abs(kalman_mean[t-1]))')),
         ),
@@ -124,7 +157,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=5,
+        position=6,
         name='macd',
         title='Moving average convergence/divergence',
         group='momentum',
@@ -139,6 +172,7 @@ _CATALOG = (
             Parameter('slow', 'integer', 1, 1000000, 26, 'Span of the slow average, in bars.'),
             Parameter('signal', 'integer', 1, 1000000, 9, "Span of the signal's average, in bars."),
         ),
+        rules=(),
         outputs=(
             Output('macd', 'Fast minus slow average, in the unit of the input.', '0', lambda fast, slow, signal: 0, Accuracy(32.0, 'm(x, fast) + m(x, slow)')),
             Output('signal', 'Average of the difference, in the unit of the input.', '0', lambda fast, slow, signal: 0, Accuracy(32.0, 'ema(m(x, fast) + m(x, slow), signal) + m(macd, signal)')),
@@ -149,7 +183,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=6,
+        position=7,
         name='roc',
         title='Rate of change',
         group='momentum',
@@ -162,6 +196,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Distance of the two prices, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('roc', 'The change, in percent.', 'period', lambda period: period, Accuracy(3.5, 'abs(roc)')),
         ),
@@ -170,7 +205,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=7,
+        position=8,
         name='rsi',
         title='Relative strength index',
         group='momentum',
@@ -183,6 +218,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Reciprocal of the smoothing factor, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('rsi', 'The index, from 0 to 100.', '1', lambda period: 1, Accuracy(32.0, 'rsi * (m(gain) / gain + m(loss) / loss)')),
         ),
@@ -191,7 +227,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=8,
+        position=9,
         name='sma',
         title='Simple moving average',
         group='trend',
@@ -204,6 +240,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 20, 'Length of the window, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('sma', 'The mean, in the unit of the input.', 'period - 1', lambda period: period - 1, Accuracy(32.0, 'sma(abs(x))')),
         ),
@@ -212,7 +249,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=9,
+        position=10,
         name='true_range',
         title='True range',
         group='volatility',
@@ -224,6 +261,7 @@ _CATALOG = (
         inputs=('high', 'low', 'close'),
         parameters=(
         ),
+        rules=(),
         outputs=(
             Output('true_range', 'The range, in the unit of the prices.', '0', lambda: 0, Accuracy(1.0, 'true_range')),
         ),
@@ -232,7 +270,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=10,
+        position=11,
         name='zscore',
         title='Standard score',
         group='statistics',
@@ -245,6 +283,7 @@ _CATALOG = (
         parameters=(
             Parameter('window', 'integer', 1, 1000000, 100, 'Length of the window, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('zscore', 'The distance, in sample standard deviations.', 'max(window, 2) - 1', lambda window: max(window, 2) - 1, Accuracy(32.0, '(sma(abs(x)) + abs(zscore) * (std + sma(abs(x)) + 2^-484)) / std')),
         ),

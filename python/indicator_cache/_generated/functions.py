@@ -9,12 +9,13 @@ from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
 
-__all__ = ["atr", "bollinger", "dmi", "ema", "kalman_mean", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
+__all__ = ["atr", "bollinger", "dmi", "ema", "garch_volatility", "kalman_mean", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
+_GARCH_VOLATILITY = BY_NAME["garch_volatility"]
 _KALMAN_MEAN = BY_NAME["kalman_mean"]
 _MACD = BY_NAME["macd"]
 _ROC = BY_NAME["roc"]
@@ -46,7 +47,7 @@ def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -101,7 +102,7 @@ def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> Bo
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -154,7 +155,7 @@ def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -204,7 +205,7 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -226,6 +227,73 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
     """
     result: FloatArray = compute(_EMA, (x,), (period,))
+    return result
+
+
+def garch_volatility(x: npt.ArrayLike, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> FloatArray:
+    """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN is a missing bar.
+    alpha
+        Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+    beta
+        Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+    omega
+        What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+        max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+        default.
+    use_log_returns
+        Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+        default.
+    scale
+        What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+        1000000000000.0, 100.0 by default.
+    min_periods
+        Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+        default.
+    sigma_floor
+        Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+        1000000000000.0, 1e-06 by default.
+
+    Returns
+    -------
+    garch_volatility
+        Standard deviation of the return of one bar, as a fraction of the price. Not NaN from
+        bar 1 + min_periods on at the earliest, counted from 0.
+
+    An array with as many values as bars, float64.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed or not ``alpha + beta < 1``.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)
+        mu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0
+        v[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)
+        e2[t] = (r[t] - mu)^2
+        garch_volatility = sqrt(v) / scale, from bar 1 + min_periods on
+
+    Missing bars: A return with a missing end, or that is not finite, repeats the last result
+    and is not a deviation. NaN before the first return, and for `min_periods` bars after it.
+
+    Numbers as of the definition, as a loop
+
+    References
+    ----------
+    T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
+    Econometrics 31, 1986.
+    """
+    result: FloatArray = compute(_GARCH_VOLATILITY, (x,), (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
     return result
 
 
@@ -253,7 +321,7 @@ def kalman_mean(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0) -> FloatArray
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -311,7 +379,7 @@ def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> M
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -357,7 +425,7 @@ def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -401,7 +469,7 @@ def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -449,7 +517,7 @@ def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -489,7 +557,7 @@ def true_range(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) ->
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -534,7 +602,7 @@ def zscore(x: npt.ArrayLike, window: int = 100) -> FloatArray:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 

@@ -14,6 +14,7 @@ _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
+_GARCH_VOLATILITY = BY_NAME["garch_volatility"]
 _KALMAN_MEAN = BY_NAME["kalman_mean"]
 _MACD = BY_NAME["macd"]
 _ROC = BY_NAME["roc"]
@@ -61,7 +62,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -129,7 +130,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -193,7 +194,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -255,7 +256,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -284,6 +285,85 @@ class CacheMethods:
             self._quick += 1
             return hit
         return self._get(_EMA, tf, pt, source, (period,), i)
+
+    def garch_volatility(self, tf: Hashable, pt: Hashable, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+        """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        alpha
+            Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+        beta
+            Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+        omega
+            What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+            max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+            default.
+        use_log_returns
+            Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+            default.
+        scale
+            What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+            1000000000000.0, 100.0 by default.
+        min_periods
+            Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+            default.
+        sigma_floor
+            Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+            1000000000000.0, 1e-06 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        garch_volatility
+            Standard deviation of the return of one bar, as a fraction of the price. Not NaN from
+            bar 1 + min_periods on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed or not ``alpha + beta < 1``.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)
+            mu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0
+            v[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)
+            e2[t] = (r[t] - mu)^2
+            garch_volatility = sqrt(v) / scale, from bar 1 + min_periods on
+
+        Missing bars: A return with a missing end, or that is not finite, repeats the last result
+        and is not a deviation. NaN before the first return, and for `min_periods` bars after it.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
+        Econometrics 31, 1986.
+        """
+        try:
+            hit = self._recent.get((4, tf, pt, source, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor)) if type(alpha) is float and type(beta) is float and (type(omega) is float or omega is None) and type(use_log_returns) is bool and type(scale) is float and type(min_periods) is int and type(sigma_floor) is float else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_GARCH_VOLATILITY, tf, pt, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
 
     def kalman_mean(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
         """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
@@ -316,7 +396,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -340,7 +420,7 @@ class CacheMethods:
         University Press, 1989, ch. 2 and 4.
         """
         try:
-            hit = self._recent.get((4, tf, pt, source, R, Q)) if type(R) is float and type(Q) is float else None
+            hit = self._recent.get((5, tf, pt, source, R, Q)) if type(R) is float and type(Q) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -387,7 +467,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -410,7 +490,7 @@ class CacheMethods:
         G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
         """
         try:
-            hit = self._recent.get((5, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
+            hit = self._recent.get((6, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -445,7 +525,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -465,7 +545,7 @@ class CacheMethods:
         M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
         """
         try:
-            hit = self._recent.get((6, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((7, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -501,7 +581,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -525,7 +605,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
         """
         try:
-            hit = self._recent.get((7, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((8, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -561,7 +641,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -580,7 +660,7 @@ class CacheMethods:
         R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
         """
         try:
-            hit = self._recent.get((8, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((9, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -611,7 +691,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -632,7 +712,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
         try:
-            hit = self._recent.get((9, tf, pt))
+            hit = self._recent.get((10, tf, pt))
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -668,7 +748,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -690,7 +770,7 @@ class CacheMethods:
         E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
         """
         try:
-            hit = self._recent.get((10, tf, pt, source, window)) if type(window) is int else None
+            hit = self._recent.get((11, tf, pt, source, window)) if type(window) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -730,7 +810,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -789,7 +869,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -844,7 +924,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -897,7 +977,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -919,6 +999,76 @@ class ViewMethods:
         R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
         """
         return self._get(_EMA, source, (period,), i)
+
+    def garch_volatility(self, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+        """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        alpha
+            Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+        beta
+            Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+        omega
+            What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+            max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+            default.
+        use_log_returns
+            Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+            default.
+        scale
+            What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+            1000000000000.0, 100.0 by default.
+        min_periods
+            Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+            default.
+        sigma_floor
+            Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+            1000000000000.0, 1e-06 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        garch_volatility
+            Standard deviation of the return of one bar, as a fraction of the price. Not NaN from
+            bar 1 + min_periods on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed or not ``alpha + beta < 1``.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)
+            mu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0
+            v[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)
+            e2[t] = (r[t] - mu)^2
+            garch_volatility = sqrt(v) / scale, from bar 1 + min_periods on
+
+        Missing bars: A return with a missing end, or that is not finite, repeats the last result
+        and is not a deviation. NaN before the first return, and for `min_periods` bars after it.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
+        Econometrics 31, 1986.
+        """
+        return self._get(_GARCH_VOLATILITY, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
 
     def kalman_mean(self, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
         """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
@@ -949,7 +1099,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1011,7 +1161,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1060,7 +1210,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1107,7 +1257,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1158,7 +1308,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1199,7 +1349,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1247,7 +1397,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 

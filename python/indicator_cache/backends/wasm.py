@@ -23,7 +23,7 @@ import wasmtime
 from .._arrays import FloatArray
 from .._generated.catalog import FINGERPRINT
 from ..errors import BackendError, BackendUnavailableError, ParameterError, StateError
-from ..spec import IndicatorSpec
+from ..spec import IndicatorSpec, Value
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "MEMORY_LIMIT_VARIABLE", "WasmBackend", "create"]
 
@@ -102,8 +102,8 @@ class _Instance:
         self._operate(_CATALOG)
         return self._answer().decode()
 
-    def create(self, spec: IndicatorSpec, params: tuple[float, ...]) -> int:
-        address = self._put(np.array(params, _NUMBER).tobytes())
+    def create(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> int:
+        address = self._put(np.array(spec.numbers(params), _NUMBER).tobytes())
         self._operate(_CREATE, spec.position, address, len(params), free=address)
         return int(self._words()[0])
 
@@ -383,7 +383,7 @@ class WasmBackend:
         finally:
             instance.lock.release()
 
-    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> Machine:
+    def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> Machine:
         """Build an indicator in its initial state.
 
         Raises
@@ -396,7 +396,7 @@ class WasmBackend:
     def begin(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> Machine:
@@ -433,7 +433,7 @@ class WasmBackend:
     def run(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> None:

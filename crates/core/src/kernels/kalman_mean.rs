@@ -36,6 +36,7 @@ impl Kernel for KalmanMean {
         gaps: "NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next price weighs more.",
         inputs: &["x"],
         params: &[R, Q],
+        rules: &[],
         outputs: &[Output {
             name: "kalman_mean",
             summary: "The level, in the unit of the input.",

@@ -29,6 +29,7 @@ impl Kernel for Zscore {
             summary: "Length of the window, in bars.",
             domain: Domain::period(1, 100),
         }],
+        rules: &[],
         outputs: &[Output {
             name: "zscore",
             summary: "The distance, in sample standard deviations.",

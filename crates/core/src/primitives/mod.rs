@@ -5,11 +5,13 @@
 //! | [`recurrence::Ewm`] | exponentially weighted mean | constant |
 //! | [`recurrence::Wilder`] | the same, seeded with a plain mean | constant |
 //! | [`level::Level`] | level behind noise, by a Kalman filter | constant |
+//! | [`garch::Garch`] | variance of returns, by GARCH(1, 1) | constant |
 //! | [`window::WindowMean`] | mean of the last `p` bars | logarithm of `p` |
 //! | [`window::WindowMoments`] | mean and squared deviations of the last `p` bars | logarithm of `p` |
 //! | [`delay::Delay`] | the value `p` bars ago | constant |
 
 pub mod delay;
+pub mod garch;
 pub mod level;
 pub mod recurrence;
 pub mod window;

@@ -14,11 +14,13 @@ from .primitives import (
     Column,
     Delay,
     Ewm,
+    Garch,
     Level,
     Wilder,
     WindowMean,
     WindowMoments,
     larger_present,
+    log,
 )
 
 
@@ -110,6 +112,30 @@ class kalman_mean:
 
     def run(self, x: Column) -> Column:
         return self.level.run(x)
+
+
+class garch_volatility:
+    def __init__(
+        self,
+        alpha: float,
+        beta: float,
+        omega: float | None,
+        use_log_returns: bool,  # noqa: FBT001 - as it is declared
+        scale: float,
+        min_periods: int,
+        sigma_floor: float,
+    ) -> None:
+        if omega is None:
+            omega = 1e-6 * max(1.0 - alpha - beta, 1e-6)
+        self.previous = Delay(1)
+        self.variance = Garch(omega, alpha, beta, sigma_floor * sigma_floor, min_periods)
+        self.log_returns = use_log_returns
+        self.scale = scale
+
+    def run(self, x: Column) -> Column:
+        ratio = x / self.previous.run(x)
+        returns = self.scale * (log(ratio) if self.log_returns else ratio - 1.0)
+        return np.sqrt(self.variance.run(returns)) / self.scale
 
 
 class true_range:
