@@ -316,6 +316,48 @@ def atr(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
     return [Exact(values, larger(values, faded(levels, alpha), alpha))]
 
 
+def choppiness(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
+    ways = windows(true_range(high, low, close)[0].values, period)
+    digits = logarithm_to_ten(period, 1)
+    values: Column = []
+    sizes: Column = []
+    negated: Column = [None if value is None else -value for value in low]
+    for way, top, bottom in zip(ways, largest(high, period), largest(negated, period), strict=True):
+        value: Number = None
+        size: Number = None
+        if way is not None and top is not None and bottom is not None:
+            distance = top + bottom
+            if distance and way * distance > 0:
+                value = share(logarithm_to_ten(way, distance), digits)
+                # With few digits, or none that a float has, there is no relative error to speak of.
+                if min(way, abs(distance)) > SMALLEST << 60 and max(way, distance) < HUGE:
+                    size = share(ONE, digits) + abs(value)
+            elif distance and way == 0:
+                # Minus infinity.
+                value = 0
+        values.append(value)
+        sizes.append(size)
+    return [Exact(values, sizes)]
+
+
+def largest(x: Column, period: int) -> Column:
+    """The largest of the last values; None unless all are present."""
+    out: Column = []
+    falling: deque[tuple[int, int]] = deque()
+    gap = -1
+    for t, value in enumerate(x):
+        if value is None:
+            gap = t
+        else:
+            while falling and falling[-1][1] <= value:
+                falling.pop()
+            falling.append((t, value))
+        while falling and falling[0][0] <= t - period:
+            falling.popleft()
+        out.append(falling[0][1] if t - period >= gap else None)
+    return out
+
+
 def dmi(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
     alpha = Fraction(1, period)
     up, down = minus(high, delayed(high, 1)), minus(delayed(low, 1), low)
@@ -509,6 +551,14 @@ def logarithm(value: int, before: int) -> Number:
     return numerator * ONE // denominator
 
 
+@functools.cache
+def logarithm_to_ten(value: int, other: int) -> int:
+    """The same to base ten, of numbers above zero."""
+    ratio = DIGITS.divide(Decimal(abs(value)), Decimal(abs(other)))
+    numerator, denominator = DIGITS.log10(ratio).as_integer_ratio()
+    return numerator * ONE // denominator
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Oracle] = {
     oracle.__name__: oracle
@@ -525,5 +575,6 @@ ORACLES: dict[str, Oracle] = {
         zscore,
         kalman_mean,
         garch_volatility,
+        choppiness,
     )
 }

@@ -103,6 +103,16 @@ def atr(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # 
     return (pd.Series(out),)
 
 
+def choppiness(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # noqa: E741
+    ranges = np.asarray(true_range(h, l, c)[0], np.float64)
+    # Not the running sum of pandas, which remembers spikes.
+    way = rolling_two_pass(ranges, period)[0] * period
+    distance = h.rolling(period).max() - l.rolling(period).min()
+    ratio = way / distance.where(distance != 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (pd.Series(100 * np.log10(ratio) / math.log10(period)),)
+
+
 def dmi(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # noqa: E741
     up, down = h.diff(), -l.diff()
     plus_dm = up.where((up > down) & (up > 0), 0.0)
@@ -191,6 +201,7 @@ ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
         zscore,
         kalman_mean,
         garch_volatility,
+        choppiness,
     )
 }
 

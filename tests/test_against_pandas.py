@@ -32,7 +32,7 @@ from .bars import (
 
 PERIODS = (1, 2, 3, 14, 20, 100, 900)
 
-PERCENTAGES = {"rsi", "roc", "dmi"}
+PERCENTAGES = {"rsi", "roc", "dmi", "choppiness"}
 
 SCORES = {"zscore"}
 
@@ -101,7 +101,7 @@ def params_of(name: str, period: int) -> Params:
     if name == "garch_volatility":
         changes = {"alpha": 1 / (period + 10), "omega": 1e-5, "use_log_returns": period % 2 == 0}
         return params | changes | {"min_periods": period}
-    return dict.fromkeys(params, period)
+    return {p.name: max(period, int(p.min)) for p in ic.catalog()[name].parameters}
 
 
 #: Those with a sum over a window, in pandas a running one.

@@ -149,6 +149,7 @@ DIFFERENCES = {
 #: Indicators that TA-Lib does not have.
 MISSING = {
     "zscore": "Only its parts: SMA, and STDDEV, whose running sums cancel.",
+    "choppiness": "Not there.",
     "garch_volatility": "No model of volatility.",
     "kalman_mean": "No filter of this kind.",
 }

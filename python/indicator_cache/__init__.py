@@ -13,6 +13,7 @@ from ._generated.catalog import BY_NAME, VERSION
 from ._generated.functions import (
     atr,
     bollinger,
+    choppiness,
     dmi,
     ema,
     garch_volatility,
@@ -66,6 +67,7 @@ __all__ = [
     "backends",
     "bollinger",
     "catalog",
+    "choppiness",
     "dmi",
     "ema",
     "errors",

@@ -15,6 +15,7 @@ macro_rules! for_each_kernel {
         $callback! {
             atr::Atr,
             bollinger::Bollinger,
+            choppiness::Choppiness,
             dmi::Dmi,
             ema::Ema,
             garch_volatility::GarchVolatility,

@@ -9,7 +9,7 @@ __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0x5c140a85
+FINGERPRINT = 0x5ff7bec5
 
 _CATALOG = (
     IndicatorSpec(
@@ -61,6 +61,28 @@ _CATALOG = (
     ),
     IndicatorSpec(
         position=2,
+        name='choppiness',
+        title='Choppiness index',
+        group='volatility',
+        summary='Length of the way that the price went, against the distance it covered, from 0 to 100.',
+        formula='way[t] = true_range[t-period+1] + ... + true_range[t]\ndistance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])\nchoppiness = 100 * log10(way / distance) / log10(period)',
+        source='E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993',
+        reference='pandas: 100 * log10(true_range.rolling(period).sum() / (h.rolling(period).max() - l.rolling(period).min())) / log10(period)',
+        gaps='NaN while any of the last `period` bars lacks its high, its low or its true range, and where the distance is zero. The bar after a gap has the range high - low.',
+        inputs=('high', 'low', 'close'),
+        parameters=(
+            Parameter('period', 'integer', 2, 1000000, 14, 'Length of the window, in bars.'),
+        ),
+        rules=(),
+        outputs=(
+            Output('choppiness', 'The index: near 0 in a straight move, near 100 without direction.', 'period - 1', lambda period: period - 1, Accuracy(8.0, '100 / log10(period) + abs(choppiness)')),
+        ),
+        window='period + 1',
+        transcendental=True,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=3,
         name='dmi',
         title='Directional movement index',
         group='trend',
@@ -84,7 +106,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=3,
+        position=4,
         name='ema',
         title='Exponential moving average',
         group='trend',
@@ -106,7 +128,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=4,
+        position=5,
         name='garch_volatility',
         title='GARCH volatility',
         group='volatility',
@@ -134,7 +156,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=5,
+        position=6,
         name='kalman_mean',
         title='Kalman mean',
         group='trend',
@@ -157,7 +179,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=6,
+        position=7,
         name='macd',
         title='Moving average convergence/divergence',
         group='momentum',
@@ -183,7 +205,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=7,
+        position=8,
         name='roc',
         title='Rate of change',
         group='momentum',
@@ -205,7 +227,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=8,
+        position=9,
         name='rsi',
         title='Relative strength index',
         group='momentum',
@@ -227,7 +249,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=9,
+        position=10,
         name='sma',
         title='Simple moving average',
         group='trend',
@@ -249,7 +271,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=10,
+        position=11,
         name='true_range',
         title='True range',
         group='volatility',
@@ -270,7 +292,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=11,
+        position=12,
         name='zscore',
         title='Standard score',
         group='statistics',

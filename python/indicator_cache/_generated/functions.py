@@ -9,10 +9,11 @@ from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
 
-__all__ = ["atr", "bollinger", "dmi", "ema", "garch_volatility", "kalman_mean", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
+__all__ = ["atr", "bollinger", "choppiness", "dmi", "ema", "garch_volatility", "kalman_mean", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
+_CHOPPINESS = BY_NAME["choppiness"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
 _GARCH_VOLATILITY = BY_NAME["garch_volatility"]
@@ -125,6 +126,53 @@ def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> Bo
     J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
     """
     result: BollingerResult[FloatArray] = compute(_BOLLINGER, (x,), (period, std_factor))
+    return result
+
+
+def choppiness(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
+    """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
+
+    Parameters
+    ----------
+    high, low, close
+        One value per bar, oldest first; NaN is a missing bar.
+    period
+        Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
+
+    Returns
+    -------
+    choppiness
+        The index: near 0 in a straight move, near 100 without direction. Not NaN from bar
+        period - 1 on at the earliest, counted from 0.
+
+    An array with as many values as bars, float64.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        way[t] = true_range[t-period+1] + ... + true_range[t]
+        distance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])
+        choppiness = 100 * log10(way / distance) / log10(period)
+
+    Missing bars: NaN while any of the last `period` bars lacks its high, its low or its true
+    range, and where the distance is zero. The bar after a gap has the range high - low.
+
+    Numbers as of pandas: 100 * log10(true_range.rolling(period).sum() /
+    (h.rolling(period).max() - l.rolling(period).min())) / log10(period)
+
+    References
+    ----------
+    E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
+    """
+    result: FloatArray = compute(_CHOPPINESS, (high, low, close), (period,))
     return result
 
 

@@ -12,6 +12,7 @@ __all__ = ["CacheMethods", "ViewMethods"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
+_CHOPPINESS = BY_NAME["choppiness"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
 _GARCH_VOLATILITY = BY_NAME["garch_volatility"]
@@ -161,6 +162,63 @@ class CacheMethods:
             return hit
         return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i)
 
+    def choppiness(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
+        """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        period
+            Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        choppiness
+            The index: near 0 in a straight move, near 100 without direction. Not NaN from bar
+            period - 1 on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            way[t] = true_range[t-period+1] + ... + true_range[t]
+            distance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])
+            choppiness = 100 * log10(way / distance) / log10(period)
+
+        Missing bars: NaN while any of the last `period` bars lacks its high, its low or its true
+        range, and where the distance is zero. The bar after a gap has the range high - low.
+
+        Numbers as of pandas: 100 * log10(true_range.rolling(period).sum() /
+        (h.rolling(period).max() - l.rolling(period).min())) / log10(period)
+
+        References
+        ----------
+        E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
+        """
+        try:
+            hit = self._recent.get((2, tf, pt, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_CHOPPINESS, tf, pt, "", (period,), i)
+
     def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
@@ -221,7 +279,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
         """
         try:
-            hit = self._recent.get((2, tf, pt, period)) if type(period) is int else None
+            hit = self._recent.get((3, tf, pt, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -278,7 +336,7 @@ class CacheMethods:
         R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
         """
         try:
-            hit = self._recent.get((3, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((4, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -357,7 +415,7 @@ class CacheMethods:
         Econometrics 31, 1986.
         """
         try:
-            hit = self._recent.get((4, tf, pt, source, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor)) if type(alpha) is float and type(beta) is float and (type(omega) is float or omega is None) and type(use_log_returns) is bool and type(scale) is float and type(min_periods) is int and type(sigma_floor) is float else None
+            hit = self._recent.get((5, tf, pt, source, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor)) if type(alpha) is float and type(beta) is float and (type(omega) is float or omega is None) and type(use_log_returns) is bool and type(scale) is float and type(min_periods) is int and type(sigma_floor) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -420,7 +478,7 @@ class CacheMethods:
         University Press, 1989, ch. 2 and 4.
         """
         try:
-            hit = self._recent.get((5, tf, pt, source, R, Q)) if type(R) is float and type(Q) is float else None
+            hit = self._recent.get((6, tf, pt, source, R, Q)) if type(R) is float and type(Q) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -490,7 +548,7 @@ class CacheMethods:
         G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
         """
         try:
-            hit = self._recent.get((6, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
+            hit = self._recent.get((7, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -545,7 +603,7 @@ class CacheMethods:
         M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
         """
         try:
-            hit = self._recent.get((7, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((8, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -605,7 +663,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
         """
         try:
-            hit = self._recent.get((8, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((9, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -660,7 +718,7 @@ class CacheMethods:
         R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
         """
         try:
-            hit = self._recent.get((9, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((10, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -712,7 +770,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
         try:
-            hit = self._recent.get((10, tf, pt))
+            hit = self._recent.get((11, tf, pt))
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -770,7 +828,7 @@ class CacheMethods:
         E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
         """
         try:
-            hit = self._recent.get((11, tf, pt, source, window)) if type(window) is int else None
+            hit = self._recent.get((12, tf, pt, source, window)) if type(window) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -892,6 +950,54 @@ class ViewMethods:
         J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
         """
         return self._get(_BOLLINGER, source, (period, std_factor), i)
+
+    def choppiness(self, period: int = 14, i: int | None = None) -> Any:
+        """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
+
+        Parameters
+        ----------
+        period
+            Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        choppiness
+            The index: near 0 in a straight move, near 100 without direction. Not NaN from bar
+            period - 1 on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            way[t] = true_range[t-period+1] + ... + true_range[t]
+            distance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])
+            choppiness = 100 * log10(way / distance) / log10(period)
+
+        Missing bars: NaN while any of the last `period` bars lacks its high, its low or its true
+        range, and where the distance is zero. The bar after a gap has the range high - low.
+
+        Numbers as of pandas: 100 * log10(true_range.rolling(period).sum() /
+        (h.rolling(period).max() - l.rolling(period).min())) / log10(period)
+
+        References
+        ----------
+        E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
+        """
+        return self._get(_CHOPPINESS, "", (period,), i)
 
     def dmi(self, period: int = 14, i: int | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.

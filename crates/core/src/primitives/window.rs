@@ -68,6 +68,26 @@ impl Fold<2> for Moments {
     }
 }
 
+/// The largest value; NaN when one is. Zeros have no sign, so that it does not depend on the order.
+#[derive(Clone)]
+struct Largest;
+
+impl Fold<1> for Largest {
+    #[inline(always)]
+    fn leaf(x: f64) -> [f64; 1] {
+        [x + 0.0]
+    }
+
+    #[inline(always)]
+    fn join([older]: [f64; 1], [newer]: [f64; 1]) -> [f64; 1] {
+        [if older > newer || older.is_nan() {
+            older
+        } else {
+            newer
+        }]
+    }
+}
+
 /// The pieces of 1, 2, 4, ... bars that end at each bar, and the windows put together from them.
 #[derive(Clone)]
 struct Tree<F, const P: usize> {
@@ -350,6 +370,58 @@ impl State for WindowMoments {
     }
 }
 
+/// The largest of the last `period` values; NaN unless all of them are present. The smallest is what
+/// the largest of the negated values is.
+#[derive(Clone)]
+pub struct WindowMax(Tree<Largest, 1>);
+
+impl WindowMax {
+    /// A window of `period` bars, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Memory`]
+    pub fn new(period: usize) -> Result<Self, Error> {
+        Tree::new(period).map(Self)
+    }
+
+    /// Takes the next `N` values of `x` at most; writes the largest at each.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    pub fn run<const N: usize>(&mut self, x: &[f64], largest: &mut [f64]) {
+        self.0.run::<N>(
+            x,
+            |Piece {
+                 newer,
+                 at,
+                 columns: [older],
+                 ..
+             }| {
+                for (largest, &older) in largest[at].iter_mut().zip(older) {
+                    [*largest] = if newer == 0 {
+                        [older]
+                    } else {
+                        Largest::join([older], [*largest])
+                    };
+                }
+            },
+        );
+    }
+}
+
+impl State for WindowMax {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn save(&self, to: &mut Writer) {
+        self.0.save(to);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+        self.0.load(from)
+    }
+}
+
 /// Digits of the longest window.
 const LEVELS: usize = 20;
 
@@ -487,6 +559,37 @@ mod tests {
         assert_eq!(out[26], f64::INFINITY);
         assert_eq!(out[27], 1.5);
         assert_eq!(out[47], 1.5);
+    }
+
+    #[test]
+    fn the_largest_is_that_of_the_window() {
+        let x: Vec<f64> = (0..64)
+            .map(|t| [3.0, -0.0, -7.5, 0.0, -2.0][t * t % 5])
+            .collect();
+        for period in 1..40 {
+            let mut found = [0.0; 64];
+            WindowMax::new(period).unwrap().run::<64>(&x, &mut found);
+            for (t, &found) in found.iter().enumerate() {
+                let window = (t + 1).checked_sub(period).map(|first| &x[first..=t]);
+                let largest = window.and_then(|w| w.iter().copied().max_by(f64::total_cmp));
+                let expected = largest.map_or(NAN, |largest| largest + 0.0);
+                assert_eq!(
+                    found.to_bits(),
+                    expected.to_bits(),
+                    "period {period}, bar {t}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_value_hides_the_largest_of_its_windows() {
+        let (mut x, mut found) = ([1.0; 20], [0.0; 20]);
+        x[8] = NAN;
+        WindowMax::new(5).unwrap().run::<20>(&x, &mut found);
+        for (t, found) in found.iter().enumerate() {
+            assert_eq!(found.is_nan(), t < 4 || (8..13).contains(&t), "bar {t}");
+        }
     }
 
     #[test]

@@ -17,10 +17,12 @@ from .primitives import (
     Garch,
     Level,
     Wilder,
+    WindowMax,
     WindowMean,
     WindowMoments,
     larger_present,
     log,
+    log10,
 )
 
 
@@ -146,6 +148,21 @@ class true_range:
         previous = self.previous_close.run(close)
         up = larger_present(high - low, np.abs(high - previous))
         return larger_present(up, np.abs(low - previous))
+
+
+class choppiness:
+    def __init__(self, period: int) -> None:
+        self.range = true_range()
+        self.mean = WindowMean(period)
+        self.highest, self.lowest = WindowMax(period), WindowMax(period)
+        self.period = period
+        self.digits = float(log10(np.array([period], np.float64))[0])
+
+    def run(self, high: Column, low: Column, close: Column) -> Column:
+        way = self.mean.run(self.range.run(high, low, close)) * self.period
+        distance = self.highest.run(high) + self.lowest.run(-low)
+        ratio = np.where(distance == 0.0, np.nan, way / distance)
+        return 100.0 * log10(ratio) / self.digits
 
 
 class atr:

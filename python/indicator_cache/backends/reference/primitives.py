@@ -407,6 +407,34 @@ class WindowMean:
         self.history = source.floats(len(self.history))
 
 
+class WindowMax:
+    """Largest of the last `period` values; NaN unless all of them are present. Zeros have no sign.
+
+    From windows of 1, 2, 4, ... bars; the last two overlap.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.history: Column = np.full(period - 1, np.nan)
+
+    def run(self, x: Column) -> Column:
+        largest = np.append(self.history, x)
+        self.history = largest[len(x) :]
+        largest = largest + 0.0
+        length = 1
+        while length < self.period:
+            step = min(length, self.period - length)
+            largest = np.maximum(_delayed(largest, step), largest)
+            length += step
+        return largest[self.period - 1 :]
+
+    def save(self, to: Writer) -> None:
+        to.floats(self.history)
+
+    def load(self, source: Reader) -> None:
+        self.history = source.floats(len(self.history))
+
+
 class WindowMoments:
     """Mean, and sum of squared deviations from it, of the last `period` values.
 
