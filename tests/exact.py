@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .bars import Array
 
@@ -431,25 +431,82 @@ def bollinger(x: Column, period: int, std_factor: float) -> list[Exact]:
 def zscore(x: Column, window: int) -> list[Exact]:
     mean, std = mean_and_std(x, window)
     size, _ = mean_and_std(sizes_of(x), window)
-    return [scores(minus(x, mean), std, size)]
+    return [scores(minus(x, mean), std, size, size)]
 
 
-def scores(distance: Column, std: Column, size: Column) -> Exact:
-    """Distances in deviations, where `size` is the magnitude of the errors of both."""
+def scores(distance: Column, std: Column, size: Column, size_of_std: Column) -> Exact:
+    """Distances in deviations, with the magnitudes of the errors of both."""
     values: Column = []
     sizes: Column = []
-    for away, deviation, scale in zip(distance, std, size, strict=True):
-        if away is None or scale is None or not deviation:
+    for away, deviation, scale, other in zip(distance, std, size, size_of_std, strict=True):
+        if away is None or deviation is None or (away == 0 and deviation == 0):
             values.append(None)
             sizes.append(None)
             continue
-        value = away * ONE // deviation
-        errors_of_std = deviation + scale + SMALLEST_ROOT
+        errors_of_std = deviation + (other or 0) + SMALLEST_ROOT
         # What is divided by must be known, at least to a few digits.
-        known = deviation > errors_of_std >> 44
+        if scale is None or other is None or deviation <= errors_of_std >> 44:
+            values.append(0)
+            sizes.append(None)
+            continue
+        value = away * ONE // deviation
         values.append(value)
-        sizes.append((scale * ONE + abs(value) * errors_of_std) // deviation if known else None)
+        sizes.append((scale * ONE + abs(value) * errors_of_std) // deviation)
     return Exact(values, sizes)
+
+
+def own_scores(x: Column, mean: Column, size: Column, window: int) -> Exact:
+    """Distances from a mean in their own deviations, where `size` is the mean's magnitude."""
+    distance = minus(x, mean)
+    _, std = mean_and_std(distance, window)
+    spread, _ = mean_and_std(sizes_of(distance), window)
+    known = [None if e is None else s for e, s in zip(distance, size, strict=True)]
+    return scores(distance, std, size, plus(spread, largest(known, window)))
+
+
+def residual_zscore(
+    x: Column, window: int, mean_source: str, ema_period: int | None
+) -> list[Exact]:
+    if mean_source == "ema":
+        ((mean, size),) = ema(x, ema_period or window)
+    else:
+        ((mean, size),) = sma(x, window)
+    return [own_scores(x, mean, size, window)]
+
+
+def kalman_zscore(x: Column, window: int, R: float, Q: float) -> list[Exact]:  # noqa: N803
+    ((mean, size),) = kalman_mean(x, R, Q)
+    return [own_scores(x, mean, size, window)]
+
+
+def kalman_garch_zscore(
+    x: Column,
+    R: float,  # noqa: N803
+    Q: float,  # noqa: N803
+    *garch: Any,  # noqa: ANN401 - the parameters there
+    **named: Any,  # noqa: ANN401
+) -> list[Exact]:
+    ((mean, mean_size),) = kalman_mean(x, R, Q)
+    ((volatility, volatility_size),) = garch_volatility(x, *garch, **named)
+    values: Column = []
+    sizes: Column = []
+    for price, level, level_size, unit, unit_size in zip(
+        x, mean, mean_size, volatility, volatility_size, strict=True
+    ):
+        if price is None or level is None or unit is None or not price * unit:
+            values.append(None)
+            sizes.append(None)
+            continue
+        whole = abs(price) * unit // ONE
+        if unit_size is None or level_size is None or whole < SMALLEST << 60:
+            values.append(0)
+            sizes.append(None)
+            continue
+        value = (price - level) * ONE // whole
+        values.append(value)
+        of_unit = abs(value) + abs(value) * unit_size // unit
+        sizes.append(level_size * ONE // whole + of_unit)
+    return [Exact(values, sizes)]
 
 
 def kalman_mean(x: Column, R: float, Q: float) -> list[Exact]:  # noqa: N803
@@ -576,5 +633,8 @@ ORACLES: dict[str, Oracle] = {
         kalman_mean,
         garch_volatility,
         choppiness,
+        residual_zscore,
+        kalman_zscore,
+        kalman_garch_zscore,
     )
 }

@@ -211,7 +211,8 @@ def window_of(spec: ic.IndicatorSpec, params: tuple[Value, ...]) -> int | None:
         parameter.name: value for parameter, value in zip(spec.parameters, params, strict=True)
     }
     # The declaration has it as a text, for people.
-    return int(eval(spec.window, {"max": max, "min": min, "__builtins__": {}}, names))  # noqa: S307
+    bars = eval(spec.window, {"max": max, "min": min, "__builtins__": {}}, names)  # noqa: S307
+    return None if bars is None else int(bars)
 
 
 def stages(backend: Backend, spec: ic.IndicatorSpec, case: Case) -> list[tuple[list[Array], bytes]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -185,6 +185,34 @@ def garch_volatility(
     return (pd.Series(out),)
 
 
+def own_score(e: Column, window: int) -> tuple[Column, ...]:
+    return (e / rolling_two_pass(np.asarray(e, np.float64), window)[1],)
+
+
+def residual_zscore(
+    x: Column, window: int, mean_source: str, ema_period: int | None
+) -> tuple[Column, ...]:
+    if mean_source == "ema":
+        return own_score(x - ema(x, ema_period or window)[0], window)
+    mean, _ = rolling_two_pass(np.asarray(x, np.float64), window)
+    return own_score(x - mean, window)
+
+
+def kalman_zscore(x: Column, window: int, R: float, Q: float) -> tuple[Column, ...]:  # noqa: N803
+    return own_score(x - kalman_mean(x, R, Q)[0], window)
+
+
+def kalman_garch_zscore(
+    x: Column,
+    R: float,  # noqa: N803
+    Q: float,  # noqa: N803
+    *garch: Any,  # noqa: ANN401 - the parameters there
+    **named: Any,  # noqa: ANN401
+) -> tuple[Column, ...]:
+    unit = x.abs() * garch_volatility(x, *garch, **named)[0]
+    return ((x - kalman_mean(x, R, Q)[0]) / unit.where(unit != 0),)
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
     oracle.__name__: oracle
@@ -202,6 +230,9 @@ ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
         kalman_mean,
         garch_volatility,
         choppiness,
+        residual_zscore,
+        kalman_zscore,
+        kalman_garch_zscore,
     )
 }
 

@@ -540,7 +540,15 @@ def docs_page(spec: Spec) -> str:
     ]
     lines += [f"| `{o['name']}` | {o['summary']} | `{o['first_valid']}` |" for o in spec["outputs"]]
     if spec["window"]:
-        lines += ["", f"A result depends on the last `{spec['window']}` bars and on no others."]
+        none = (
+            " Where that is `None`, it depends on all bars so far."
+            if "None" in spec["window"]
+            else ""
+        )
+        lines += [
+            "",
+            f"A result depends on the last `{spec['window']}` bars and on no others.{none}",
+        ]
     else:
         lines += ["", "A result depends on all bars so far, ever less on the older ones."]
     lines += ["", *accuracy_section(spec)]

@@ -94,7 +94,9 @@ fn locality(entry: &Entry, params: &[f64], data: &[Vec<f64>], rng: &mut Rng) -> 
     let window = (window.of)(&entry.spec.check(params).expect("valid parameters"));
     let bars = data[0].len();
     let spoiled_bars = rng.below(bars + 1);
-    let from = usize::try_from(window).map_or(bars, |window| (spoiled_bars + window - 1).min(bars));
+    let from = usize::try_from(window).map_or(bars, |window| {
+        spoiled_bars.saturating_add(window - 1).min(bars)
+    });
     let expected = run(entry, params, data);
     let mut spoiled = data.to_vec();
     for column in &mut spoiled {

@@ -9,7 +9,7 @@ __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0x5ff7bec5
+FINGERPRINT = 0xf445b2b1
 
 _CATALOG = (
     IndicatorSpec(
@@ -157,6 +157,36 @@ _CATALOG = (
     ),
     IndicatorSpec(
         position=6,
+        name='kalman_garch_zscore',
+        title='Distance from a Kalman mean in GARCH volatilities',
+        group='statistics',
+        summary='Distance of the price from its filtered level, in expected sizes of the next move.',
+        formula='kalman_garch_zscore = (x - kalman_mean(x, R, Q)) / (abs(x) * garch_volatility(x, alpha, beta, ...))',
+        source='the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and garch_volatility',
+        reference='the definition, as a loop',
+        gaps='NaN at a missing bar, and where the denominator is zero. Both parts go on after it.',
+        inputs=('x',),
+        parameters=(
+            Parameter('R', 'float', 1e-12, 1000000000000.0, 0.01, 'Variance of the prices around the level, in the unit of `Q`.'),
+            Parameter('Q', 'float', 0.0, 1000000000000.0, 1.0, "Variance of the level's step from bar to bar."),
+            Parameter('alpha', 'float', 0.0, 1.0, 0.05, 'Weight of the last squared deviation.'),
+            Parameter('beta', 'float', 0.0, 1.0, 0.9, 'Weight of the last variance.'),
+            Parameter('omega', 'float', 0.0, 1000000000000.0, None, 'What the variance gets at each bar, in the unit of squared returns; None for 1e-6 * max(1e-6, 1 - alpha - beta).', optional=True),
+            Parameter('use_log_returns', 'flag', 0, 1, True, 'Whether returns are logarithms of ratios, or ratios less one.'),
+            Parameter('scale', 'float', 1e-12, 1000000000000.0, 100.0, 'What returns are multiplied by; 100 makes them percent.'),
+            Parameter('min_periods', 'integer', 0, 1000000, 50, 'Bars after the first return that have no result.'),
+            Parameter('sigma_floor', 'float', 0.0, 1000000000000.0, 1e-06, 'Lowest volatility, in the unit of the scaled returns.'),
+        ),
+        rules=(Rule('beta', 'alpha + beta < 1', lambda R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: alpha + beta < 1),),
+        outputs=(
+            Output('kalman_garch_zscore', 'The distance, in moves of one standard deviation.', '1 + min_periods', lambda R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: 1 + min_periods, Accuracy(16.0, 's / (abs(x) * garch_volatility) + abs(kalman_garch_zscore) * (1 + g / garch_volatility), s and g as of both parts')),
+        ),
+        window=None,
+        transcendental=True,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=7,
         name='kalman_mean',
         title='Kalman mean',
         group='trend',
@@ -179,7 +209,31 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=7,
+        position=8,
+        name='kalman_zscore',
+        title='Standard score against a Kalman mean',
+        group='statistics',
+        summary='Distance of the price from its filtered level, in standard deviations of that distance.',
+        formula='e = x - kalman_mean(x, R, Q)\nstd[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))\nkalman_zscore = e / std',
+        source='E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3',
+        reference='pandas: e = x - kalman_mean; e / e.rolling(window).std()',
+        gaps='NaN while any of the last `window` bars is missing. At the first price the distance is zero.',
+        inputs=('x',),
+        parameters=(
+            Parameter('window', 'integer', 1, 1000000, 100, 'Length of the window, in bars.'),
+            Parameter('R', 'float', 1e-12, 1000000000000.0, 0.01, 'Variance of the prices around the level, in the unit of `Q`.'),
+            Parameter('Q', 'float', 0.0, 1000000000000.0, 1.0, "Variance of the level's step from bar to bar."),
+        ),
+        rules=(),
+        outputs=(
+            Output('kalman_zscore', 'The distance, in sample standard deviations.', 'max(window, 2) - 1', lambda window, R, Q: max(window, 2) - 1, Accuracy(32.0, '(s + abs(kalman_zscore) * (std + sma(abs(e)) + max(s[t-window+1 .. t]) + 2^-484)) / std, s as of kalman_mean')),
+        ),
+        window=None,
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=9,
         name='macd',
         title='Moving average convergence/divergence',
         group='momentum',
@@ -205,7 +259,31 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=8,
+        position=10,
+        name='residual_zscore',
+        title='Standard score of residuals',
+        group='statistics',
+        summary='Distance of the price from a moving average, in standard deviations of that distance.',
+        formula='mean = sma(x, window) if mean_source is rolling, ema(x, ema_period) if it is ema\ne = x - mean\nstd[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))\nresidual_zscore = e / std',
+        source='E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3',
+        reference='pandas: e = x - x.rolling(window).mean(); e / e.rolling(window).std()',
+        gaps='NaN while any of the last `window` residuals is missing. A rolling mean has none for `window` bars from a missing one on; an `ema` lacks it at the missing bar alone.',
+        inputs=('x',),
+        parameters=(
+            Parameter('window', 'integer', 1, 1000000, 100, 'Length of the windows, in bars.'),
+            Parameter('mean_source', 'choice', 0, 1, 'rolling', 'The moving average.', options=('rolling', 'ema')),
+            Parameter('ema_period', 'integer', 1, 1000000, None, 'Span of the ema, in bars; None for `window`. Of no effect on a rolling mean.', optional=True),
+        ),
+        rules=(),
+        outputs=(
+            Output('residual_zscore', 'The distance, in sample standard deviations.', "(2 if mean_source == 'rolling' else 1) * (max(window, 2) - 1)", lambda window, mean_source, ema_period: (2 if mean_source == 'rolling' else 1) * (max(window, 2) - 1), Accuracy(32.0, '(s + abs(residual_zscore) * (std + sma(abs(e)) + max(s[t-window+1 .. t]) + 2^-484)) / std, s = sma(abs(x)) or m(x)')),
+        ),
+        window="2 * window - 1 if mean_source == 'rolling' else None",
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=11,
         name='roc',
         title='Rate of change',
         group='momentum',
@@ -227,7 +305,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=9,
+        position=12,
         name='rsi',
         title='Relative strength index',
         group='momentum',
@@ -249,7 +327,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=10,
+        position=13,
         name='sma',
         title='Simple moving average',
         group='trend',
@@ -271,7 +349,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=11,
+        position=14,
         name='true_range',
         title='True range',
         group='volatility',
@@ -292,7 +370,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=12,
+        position=15,
         name='zscore',
         title='Standard score',
         group='statistics',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy.typing as npt
 
 from .._arrays import FloatArray
@@ -9,7 +11,7 @@ from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
 
-__all__ = ["atr", "bollinger", "choppiness", "dmi", "ema", "garch_volatility", "kalman_mean", "macd", "roc", "rsi", "sma", "true_range", "zscore"]
+__all__ = ["atr", "bollinger", "choppiness", "dmi", "ema", "garch_volatility", "kalman_garch_zscore", "kalman_mean", "kalman_zscore", "macd", "residual_zscore", "roc", "rsi", "sma", "true_range", "zscore"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
@@ -17,8 +19,11 @@ _CHOPPINESS = BY_NAME["choppiness"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
 _GARCH_VOLATILITY = BY_NAME["garch_volatility"]
+_KALMAN_GARCH_ZSCORE = BY_NAME["kalman_garch_zscore"]
 _KALMAN_MEAN = BY_NAME["kalman_mean"]
+_KALMAN_ZSCORE = BY_NAME["kalman_zscore"]
 _MACD = BY_NAME["macd"]
+_RESIDUAL_ZSCORE = BY_NAME["residual_zscore"]
 _ROC = BY_NAME["roc"]
 _RSI = BY_NAME["rsi"]
 _SMA = BY_NAME["sma"]
@@ -345,6 +350,75 @@ def garch_volatility(x: npt.ArrayLike, alpha: float = 0.05, beta: float = 0.9, o
     return result
 
 
+def kalman_garch_zscore(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> FloatArray:
+    """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN is a missing bar.
+    R
+        Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+        1000000000000.0, 0.01 by default.
+    Q
+        Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+        default.
+    alpha
+        Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+    beta
+        Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+    omega
+        What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+        max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+        default.
+    use_log_returns
+        Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+        default.
+    scale
+        What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+        1000000000000.0, 100.0 by default.
+    min_periods
+        Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+        default.
+    sigma_floor
+        Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+        1000000000000.0, 1e-06 by default.
+
+    Returns
+    -------
+    kalman_garch_zscore
+        The distance, in moves of one standard deviation. Not NaN from bar 1 + min_periods on at
+        the earliest, counted from 0.
+
+    An array with as many values as bars, float64.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed or not ``alpha + beta < 1``.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        kalman_garch_zscore = (x - kalman_mean(x, R, Q)) / (abs(x) * garch_volatility(x, alpha, beta, ...))
+
+    Missing bars: NaN at a missing bar, and where the denominator is zero. Both parts go on
+    after it.
+
+    Numbers as of the definition, as a loop
+
+    References
+    ----------
+    the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and
+    garch_volatility.
+    """
+    result: FloatArray = compute(_KALMAN_GARCH_ZSCORE, (x,), (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
+    return result
+
+
 def kalman_mean(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0) -> FloatArray:
     """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
 
@@ -393,6 +467,58 @@ def kalman_mean(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0) -> FloatArray
     University Press, 1989, ch. 2 and 4.
     """
     result: FloatArray = compute(_KALMAN_MEAN, (x,), (R, Q))
+    return result
+
+
+def kalman_zscore(x: npt.ArrayLike, window: int = 100, R: float = 0.01, Q: float = 1.0) -> FloatArray:
+    """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN is a missing bar.
+    window
+        Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+    R
+        Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+        1000000000000.0, 0.01 by default.
+    Q
+        Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+        default.
+
+    Returns
+    -------
+    kalman_zscore
+        The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+        the earliest, counted from 0.
+
+    An array with as many values as bars, float64.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        e = x - kalman_mean(x, R, Q)
+        std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+        kalman_zscore = e / std
+
+    Missing bars: NaN while any of the last `window` bars is missing. At the first price the
+    distance is zero.
+
+    Numbers as of pandas: e = x - kalman_mean; e / e.rolling(window).std()
+
+    References
+    ----------
+    E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+    """
+    result: FloatArray = compute(_KALMAN_ZSCORE, (x,), (window, R, Q))
     return result
 
 
@@ -450,6 +576,58 @@ def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> M
     G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
     """
     result: MacdResult[FloatArray] = compute(_MACD, (x,), (fast, slow, signal))
+    return result
+
+
+def residual_zscore(x: npt.ArrayLike, window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None) -> FloatArray:
+    """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN is a missing bar.
+    window
+        Length of the windows, in bars. Whole number from 1 to 1000000, 100 by default.
+    mean_source
+        The moving average. 'rolling' or 'ema', 'rolling' by default.
+    ema_period
+        Span of the ema, in bars; None for `window`. Of no effect on a rolling mean. Whole
+        number from 1 to 1000000, or None, None by default.
+
+    Returns
+    -------
+    residual_zscore
+        The distance, in sample standard deviations. Not NaN from bar (2 if mean_source ==
+        'rolling' else 1) * (max(window, 2) - 1) on at the earliest, counted from 0.
+
+    An array with as many values as bars, float64.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        mean = sma(x, window) if mean_source is rolling, ema(x, ema_period) if it is ema
+        e = x - mean
+        std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+        residual_zscore = e / std
+
+    Missing bars: NaN while any of the last `window` residuals is missing. A rolling mean has
+    none for `window` bars from a missing one on; an `ema` lacks it at the missing bar alone.
+
+    Numbers as of pandas: e = x - x.rolling(window).mean(); e / e.rolling(window).std()
+
+    References
+    ----------
+    E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+    """
+    result: FloatArray = compute(_RESIDUAL_ZSCORE, (x,), (window, mean_source, ema_period))
     return result
 
 

@@ -20,8 +20,8 @@
 //! length join as means: `mean = mean_b + (mean_a - mean_b) * w` where `b`, the older piece, is the
 //! longer one. So a constant window gives exactly the constant and a deviation of exactly zero.
 
-use super::NAN;
 use super::delay::Ring;
+use super::{NAN, sqrt};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
@@ -367,6 +367,53 @@ impl State for WindowMoments {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.0.load(from)
+    }
+}
+
+/// Values in units of the sample deviation of the last `period` of them; NaN unless all are present.
+#[derive(Clone)]
+pub struct WindowScore {
+    moments: WindowMoments,
+    /// `1 / (period - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
+    per_degree: f64,
+}
+
+impl WindowScore {
+    /// A window of `period` bars, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Memory`]
+    pub fn new(period: usize) -> Result<Self, Error> {
+        Ok(Self {
+            moments: WindowMoments::new(period)?,
+            per_degree: 1.0 / (period - 1) as f64,
+        })
+    }
+
+    /// Takes the next `N` values at most and replaces them by their scores.
+    #[inline(always)]
+    pub fn run<const N: usize>(&mut self, values: &mut [f64]) {
+        let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
+        let squares = &mut squares[..values.len()];
+        self.moments
+            .run::<N>(values, &mut mean[..values.len()], squares);
+        for (value, &squares) in values.iter_mut().zip(&*squares) {
+            *value /= sqrt(squares * self.per_degree);
+        }
+    }
+}
+
+impl State for WindowScore {
+    fn reset(&mut self) {
+        self.moments.reset();
+    }
+
+    fn save(&self, to: &mut Writer) {
+        self.moments.save(to);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+        self.moments.load(from)
     }
 }
 

@@ -20,6 +20,7 @@ from .primitives import (
     WindowMax,
     WindowMean,
     WindowMoments,
+    WindowScore,
     larger_present,
     log,
     log10,
@@ -108,6 +109,26 @@ class zscore:
         return (x - mean) / np.sqrt(squares * self.per_degree)
 
 
+class residual_zscore:
+    def __init__(self, window: int, mean_source: str, ema_period: int | None) -> None:
+        period = window if ema_period is None else ema_period
+        rolling = mean_source == "rolling"
+        self.mean = WindowMean(window) if rolling else Ewm(2.0 / (period + 1.0))
+        self.score = WindowScore(window)
+
+    def run(self, x: Column) -> Column:
+        return self.score.run(x - self.mean.run(x))
+
+
+class kalman_zscore:
+    def __init__(self, window: int, r: float, q: float) -> None:
+        self.level = Level(r, q)
+        self.score = WindowScore(window)
+
+    def run(self, x: Column) -> Column:
+        return self.score.run(x - self.level.run(x))
+
+
 class kalman_mean:
     def __init__(self, r: float, q: float) -> None:
         self.level = Level(r, q)
@@ -138,6 +159,29 @@ class garch_volatility:
         ratio = x / self.previous.run(x)
         returns = self.scale * (log(ratio) if self.log_returns else ratio - 1.0)
         return np.sqrt(self.variance.run(returns)) / self.scale
+
+
+class kalman_garch_zscore:
+    def __init__(
+        self,
+        r: float,
+        q: float,
+        alpha: float,
+        beta: float,
+        omega: float | None,
+        use_log_returns: bool,  # noqa: FBT001 - as it is declared
+        scale: float,
+        min_periods: int,
+        sigma_floor: float,
+    ) -> None:
+        self.level = Level(r, q)
+        self.volatility = garch_volatility(
+            alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor
+        )
+
+    def run(self, x: Column) -> Column:
+        unit = np.abs(x) * self.volatility.run(x)
+        return np.where(unit == 0.0, np.nan, (x - self.level.run(x)) / unit)
 
 
 class true_range:

@@ -476,6 +476,24 @@ class WindowMoments:
         self.history = source.floats(len(self.history))
 
 
+class WindowScore:
+    """Values in units of the sample deviation of the last `period` of them."""
+
+    def __init__(self, period: int) -> None:
+        self.moments = WindowMoments(period)
+        self.per_degree = 1.0 / (period - 1) if period > 1 else np.inf
+
+    def run(self, x: Column) -> Column:
+        _, squares = self.moments.run(x)
+        return x / np.sqrt(squares * self.per_degree)
+
+    def save(self, to: Writer) -> None:
+        self.moments.save(to)
+
+    def load(self, source: Reader) -> None:
+        self.moments.load(source)
+
+
 class Delay:
     """The value `by` bars ago."""
 
