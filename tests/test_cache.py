@@ -626,7 +626,7 @@ def test_eight_threads_and_one_give_the_same_bits(max_bytes: int | None) -> None
         found = {}
         for tf, pt, name, period in asked:
             params: dict[str, Any] = {
-                p.name: int(period) for p in ic.catalog()[name].parameters if p.min
+                p.name: max(int(period), int(p.min)) for p in ic.catalog()[name].parameters if p.min
             }
             result = cache.get(tf, pt, name, **params)
             found[tf, pt, name, period] = bits(as_columns(result))

@@ -35,6 +35,9 @@ from __future__ import annotations
 
 WIDTH = 92
 
+#: Of code, as in pyproject.toml.
+LINE = 100
+
 
 def read_catalog() -> dict[str, Any]:
     """Ask the core for its registry."""
@@ -498,10 +501,23 @@ def prose(spec: Spec) -> str:
     return (KERNELS / f"{spec['name']}.md").read_text(encoding="utf-8").strip()
 
 
+def written(value: object) -> str:
+    """Return a value as the formatter would have it."""
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def call(function: str, arguments: list[str]) -> str:
+    """Return a call as the formatter, which looks into the pages, would have it."""
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= LINE:
+        return line
+    return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
+
+
 def docs_page(spec: Spec) -> str:
-    call = ", ".join([*spec["inputs"], *(f"{p['name']}={p['default']!r}" for p in spec["params"])])
+    named = [*spec["inputs"], *(f"{p['name']}={written(p['default'])}" for p in spec["params"])]
     source = ['"close"'] if reads_any_series(spec) else []
-    arguments = ", ".join(['"M1"', '"bid"', *source, *(repr(p["default"]) for p in spec["params"])])
+    plain = ['"M1"', '"bid"', *source, *(written(p["default"]) for p in spec["params"])]
     lines = [
         f"<!-- Made from crates/core/src/kernels/{spec['name']}.* by {COMMAND}: edit there -->",
         f"# {spec['title']}",
@@ -511,8 +527,8 @@ def docs_page(spec: Spec) -> str:
         spec["summary"],
         "",
         "```python",
-        f"indicator_cache.{spec['name']}({call})",
-        f"cache.{spec['name']}({arguments})",
+        call(f"indicator_cache.{spec['name']}", named),
+        call(f"cache.{spec['name']}", plain),
         "```",
         "",
         "## Formula",
