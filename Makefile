@@ -18,7 +18,8 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
-  generate accuracy format clean soak golden test-golden test-node test-aarch64
+  generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
+  test-golden test-node test-aarch64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,14 +67,53 @@ accuracy: setup ## measure errors, here and elsewhere; writes docs/accuracy.md
 	$(BIN)/python -m pip install --quiet --group peers
 	$(BIN)/python tools/accuracy.py
 
+bench: bench-peers ## measure speed and memory beside others; writes docs/performance.md; ARGS=--long: 100,000,000 bars
+	$(BIN)/python -m benchmarks run $(ARGS)
+
+bench-compare: setup ## measure again: what is slower than in the last record
+	$(BIN)/python -m benchmarks compare
+
+# Those that cannot be installed here are left out of the tables.
+bench-peers: setup
+	@$(BIN)/python -m pip install --quiet --group bench || $(BIN)/python -m pip install --quiet --group peers || \
+	  echo 'bench: some peers could not be installed' >&2
+
 format: $(VENV)/stamp-python ## format Rust and Python
 	cargo fmt --all
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
 clean: ## remove everything that is not in git and can be made again
-	rm -rf target $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target dist $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
+
+# --- what is published ---
+
+# zig brings the C library of an old Linux, so that the wheel is not tied to this machine's.
+ifeq ($(shell uname -s),Linux)
+NATIVE_FLAGS := --zig --compatibility manylinux_2_17
+endif
+# Panic messages carry source paths, and nobody's home folder belongs in a wheel.
+REMAPPED := --remap-path-prefix=$(CURDIR)=/indicator-cache --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+
+$(VENV)/stamp-dist: $(VENV)/stamp-python
+	$(BIN)/python -m pip install --quiet --group dist
+	@touch $@
+
+dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in dist
+	rm -rf dist
+	. $(BIN)/activate && RUSTFLAGS='$(REMAPPED)' maturin build --quiet --release --locked --strip $(NATIVE_FLAGS) \
+	  --target-dir target/dist --out dist
+	. $(BIN)/activate && maturin sdist --out dist
+	$(BIN)/python tools/any_wheel.py dist/indicator_cache-*.tar.gz --out dist
+	@ls -l dist
+
+# SUITE=quick leaves most of the test files to `make test`.
+test-dist: dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
+	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
+
+release-check: ## whether this commit can be released; TAG=v1.2.3
+	$(PYTHON) tools/release_check.py --tag '$(TAG)'
 
 # --- longer than `make test`: docs/robustness.md ---
 
@@ -92,11 +132,13 @@ fmt-check: $(VENV)/stamp-python ## formatting
 	cargo fmt --all --check
 	$(BIN)/ruff format --check
 
-lint: $(VENV)/stamp-python lint-wasm ## clippy, rustdoc, ruff, shellcheck
+lint: $(VENV)/stamp-python lint-wasm ## clippy, rustdoc, ruff, shellcheck, workflows
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
 	$(BIN)/ruff check
 	$(BIN)/shellcheck $(SHELL_CODE)
+	$(BIN)/actionlint
+	$(BIN)/zizmor --quiet --offline --pedantic .github
 
 # Debian's wasm toolchain has no clippy.
 lint-wasm:
@@ -140,4 +182,5 @@ test-node: setup ## golden digests of the WebAssembly module in Node's engine
 test-aarch64: setup ## golden digests and laws on aarch64, emulated elsewhere (Linux; installs what it needs)
 	$(GOLDEN) aarch64 -- bash tools/aarch64.sh $(GOLDEN_RUN) --release --
 	$(GOLDEN) 'aarch64, opt-level 0, std' -- bash tools/aarch64.sh $(GOLDEN_RUN) $(UNOPTIMISED) --features std --
-	bash tools/aarch64.sh test --package indicator-core --lib --test laws $(LOCKED)
+	@# One thread: user-mode emulation has been seen to hang when a program starts threads.
+	RUST_TEST_THREADS=1 timeout 1200 bash tools/aarch64.sh test --package indicator-core --lib --test laws $(LOCKED)

@@ -13,7 +13,6 @@ Exit code 0 when all backends gave the same bits, 1 when they did not or one of 
 from __future__ import annotations
 
 import hashlib
-import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -102,31 +101,25 @@ def daily_candles(table: Mapping[str, Sequence[Any]]) -> list[Candle]:
 def weekly_candles(days: Sequence[Candle]) -> list[Candle | None]:
     """Return for each day the candle of the last week that was over before it.
 
-    A week is over when a day of another week has begun; until the first one is, there is None. All
-    days of a week see the same object, which is how the cache knows that it is one candle.
+    Until one is, there is None. All days of a week see the same object, which is how the cache
+    knows that it is one candle.
     """
-    aligned: list[Candle | None] = []
-    closed: Candle | None = None
-    week: list[Candle] = []
-    for day in days:
-        if week and week[0]["date"].isocalendar()[:2] != day["date"].isocalendar()[:2]:
-            closed = merged(week)
-            week = []
-        week.append(day)
-        aligned.append(closed)
-    return aligned
-
-
-def merged(days: Sequence[Candle]) -> Candle:
-    """Return one candle for several days."""
-    return {
-        "date": days[0]["date"],
-        "open": days[0]["open"],
-        "high": max(day["high"] for day in days),
-        "low": min(day["low"] for day in days),
-        "close": days[-1]["close"],
-        "volume": math.fsum(day["volume"] for day in days),
-    }
+    table: dict[str, Any] = {field: [day[field] for day in days] for field in FIELDS}
+    table["timestamp"] = np.array([day["date"] for day in days], "datetime64[D]")
+    weeks = ic.resample(table, "W1")
+    rows = zip(*(weeks[field].tolist() for field in FIELDS), strict=True)
+    candles = [
+        {"date": monday, **dict(zip(FIELDS, prices, strict=True))}
+        for monday, prices in zip(
+            weeks["start"].astype("datetime64[D]").tolist(), rows, strict=True
+        )
+    ]
+    seen = ic.align(table, weeks)["timestamp"]
+    places = np.searchsorted(weeks["start"], seen)
+    return [
+        None if nothing else candles[place]
+        for place, nothing in zip(places, np.isnat(seen), strict=True)
+    ]
 
 
 def read_bars() -> dict[str, Bars]:

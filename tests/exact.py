@@ -36,7 +36,7 @@ SMALLEST = ONE >> 1022
 SMALLEST_ROOT = ONE >> 484
 
 #: Bars for which a kernel keeps to one level.
-BLOCK = 8
+BLOCK = 16
 
 #: Beyond this the next operations may overflow, and nothing is promised.
 HUGE = ONE << 1000
@@ -112,9 +112,9 @@ def magnitude_of_ewm(x: Column, alpha: Fraction) -> Column:
     """The same mean of magnitudes, or the level that a kernel may have worked at, if larger.
 
     A kernel may do its arithmetic relative to a value near by, as long as one outlier alone cannot
-    become that value: the smaller of two neighbours, up to eight bars ago. What it lost there fades
-    like all the past. The errors of each bar add up for as long as it is remembered, in the worst
-    case; hence the factor.
+    become that value: the smaller of two neighbours, up to sixteen bars ago. What it lost there
+    fades like all the past. The errors of each bar add up for as long as it is remembered, in the
+    worst case; hence the factor.
     """
     sizes = sizes_of(x)
     levels: Column = []
@@ -126,7 +126,7 @@ def magnitude_of_ewm(x: Column, alpha: Fraction) -> Column:
 
 
 def faded(levels: Column, alpha: Fraction) -> list[int]:
-    """The highest level of the last eight, or, faded by ``1 - alpha`` a bar, from before."""
+    """The highest level of the last sixteen, or, faded by ``1 - alpha`` a bar, from before."""
     mine, all_of = alpha.as_integer_ratio()
     recent: deque[int] = deque([0] * BLOCK)
     out = []

@@ -313,7 +313,9 @@ def test_sequences() -> None:
     "bars", [None, 5, "bars", b"rows", iter([ROW]), {1: 2}.keys(), ROW.values()]
 )
 def test_what_is_no_sequence(bars: Any) -> None:
-    with pytest.raises(ic.SchemaError, match="expected a sequence of candles or a mapping"):
+    with pytest.raises(
+        ic.SchemaError, match="expected a sequence of candles, a mapping from names"
+    ):
         ic.IndicatorCache({"M1": {"bid": bars}})
 
 

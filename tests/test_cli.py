@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import indicator_cache as ic
+from indicator_cache import _requests as requests
 from indicator_cache import backends
 from indicator_cache.backends import Backend
-from indicator_cache.cli import main, progress, requests, tables
+from indicator_cache.cli import main, progress, tables
 
 BARS = 40
 
@@ -456,6 +457,7 @@ def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
     return code, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.needs(*backends.NAMES)
 def test_doctor_finds_all_backends_well(capsys: pytest.CaptureFixture[str], backend: str) -> None:
     code, findings = doctor(capsys)
     assert code == 0
@@ -475,6 +477,7 @@ def test_doctor_finds_all_backends_well(capsys: pytest.CaptureFixture[str], back
     assert text.count(findings["backends"]["native"]["digest"]) == len(backends.NAMES)
 
 
+@pytest.mark.needs("native", "wasm")
 @pytest.mark.parametrize("name", backends.NAMES)
 def test_doctor_finds_a_wrong_bit(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -504,6 +507,7 @@ def test_doctor_finds_a_backend_that_loads_and_does_not_work(
     assert "the wasm backend does not work" in findings["problem"]
 
 
+@pytest.mark.needs("wasm")
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [

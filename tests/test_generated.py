@@ -24,6 +24,7 @@ NAMES = tuple(ic.catalog())
 every_indicator = pytest.mark.parametrize("name", NAMES)
 
 
+@pytest.mark.tree
 def test_up_to_date() -> None:
     command = [sys.executable, "tools/generate.py", "--check"]
     done = subprocess.run(  # noqa: S603 - a file of this repository
@@ -49,6 +50,7 @@ def generate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.tree
 def test_stale_files_are_told_with_the_command(
     generate: ModuleType,
     tmp_path: Path,
@@ -124,6 +126,7 @@ def test_signatures(name: str) -> None:
         assert given == [*source, *defaults, ("i", None)]
 
 
+@pytest.mark.tree
 @every_indicator
 def test_stubs(name: str) -> None:
     """Three overloads in both classes: all bars, one by name, one by position."""

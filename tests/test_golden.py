@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -255,7 +256,7 @@ def test_write_is_gated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     """The command writes what is recorded, and refuses what would hide a change."""
     record = tmp_path / golden.RECORD
     record.parent.mkdir(parents=True)
-    (tmp_path / "CHANGELOG.md").write_text("- Nothing.\n", encoding="utf-8")
+    shutil.copy(golden.ROOT / "CHANGELOG.md", tmp_path)
     old = copy.deepcopy(RECORD)
     flip(old)
     record.write_text(golden.rendered(old), encoding="utf-8")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +72,7 @@ def refused(before: str = "", choice: str | None = None, path: Path = PACKAGE.pa
     return done.stdout.strip()
 
 
+@pytest.mark.needs("native")
 @pytest.mark.parametrize("choice", [None, "", "auto", " auto "])
 def test_auto_takes_the_first(choice: str | None) -> None:
     assert shown(choice=choice) == ["native auto []"]
@@ -86,6 +91,7 @@ def test_an_unknown_choice_is_refused(choice: str) -> None:
     )
 
 
+@pytest.mark.needs("native", "wasm")
 def test_auto_falls_to_the_next_and_tells() -> None:
     first, *reasons = shown(NO_NATIVE)
     assert first == "wasm auto ['native']"
@@ -110,6 +116,7 @@ def test_a_choice_that_cannot_be_met_is_an_import_error(
     assert reason in message
 
 
+@pytest.mark.needs("native", "wasm")
 @pytest.mark.parametrize("error", ["OSError('libwasmtime')", "RuntimeError('no such platform')"])
 def test_wasmtime_that_fails_in_its_own_way(error: str, tmp_path: Path) -> None:
     """Where it cannot run, its import raises more than ImportError."""
@@ -131,6 +138,7 @@ def copy_of_the_package(where: Path) -> Path:
     return where / "indicator_cache"
 
 
+@pytest.mark.needs("native", "wasm")
 def test_binaries_of_other_sources_are_refused(tmp_path: Path) -> None:
     """A library or module that was built from other declarations never computes."""
     catalog = copy_of_the_package(tmp_path) / "_generated" / "catalog.py"
@@ -147,6 +155,7 @@ def test_binaries_of_other_sources_are_refused(tmp_path: Path) -> None:
     assert shown(choice="python", path=tmp_path) == ["python python []"]
 
 
+@pytest.mark.needs("native", "wasm")
 def test_damaged_module_is_refused(tmp_path: Path) -> None:
     module = copy_of_the_package(tmp_path) / "_wasm" / "indicator.wasm"
     code = module.read_bytes()
@@ -160,6 +169,7 @@ def test_damaged_module_is_refused(tmp_path: Path) -> None:
     assert shown(path=tmp_path) == ["native auto []"]
 
 
+@pytest.mark.needs("native", "wasm")
 def test_import_brings_nothing_that_is_not_needed() -> None:
     code = (
         "import sys, indicator_cache as ic\nic.ema([1.0])\n"
@@ -172,6 +182,7 @@ def test_import_brings_nothing_that_is_not_needed() -> None:
     assert run(code, "wasm").stdout.strip() == "['wasmtime']"
 
 
+@pytest.mark.needs("native", "wasm")
 def test_limit_of_memory() -> None:
     limit = "INDICATOR_CACHE_WASM_MEMORY"
     code = "import indicator_cache as ic; print(ic.backend_info().details['memory limit'])"
@@ -192,3 +203,90 @@ def test_dropped_denormals_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.warns(RuntimeWarning, match="denormal"):
             ic.backends.select_at_import()
         assert ic.backend_info().flush_to_zero
+
+
+# --- libraries that cannot be loaded ---
+
+
+def without_native(where: Path) -> Path:
+    package = copy_of_the_package(where)
+    for library in package.glob("_native.*"):
+        if library.suffix != ".pyi":
+            library.unlink()
+    return package
+
+
+def doctor(path: Path) -> dict[str, Any]:
+    done = run(
+        "import sys; sys.argv = ['indicator-cache', 'doctor', '--json']\n"
+        "from indicator_cache.cli import main; sys.exit(main(sys.argv[1:]))",
+        path=path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    findings: dict[str, Any] = json.loads(done.stdout)
+    return findings
+
+
+@pytest.mark.needs("native", "wasm")
+def test_doctor_tells_that_there_is_no_library(tmp_path: Path) -> None:
+    without_native(tmp_path)
+    findings = doctor(tmp_path)
+    assert findings["backends"]["native"]["reason"] == (
+        "ModuleNotFoundError: this installation has no _native library"
+    )
+    assert findings["active"] == "wasm"
+
+
+def test_doctor_names_a_library_for_another_interpreter(tmp_path: Path) -> None:
+    package = without_native(tmp_path)
+    (package / "_native.cpython-399-vax.so").write_bytes(b"")
+    reason = doctor(tmp_path)["backends"]["native"]["reason"]
+    assert reason.startswith(
+        f"ModuleNotFoundError: {package} has _native.cpython-399-vax.so, which is for another"
+    )
+    for suffix in EXTENSION_SUFFIXES:
+        assert f"_native{suffix}" in reason
+
+
+def test_doctor_repeats_the_words_of_the_loader(tmp_path: Path) -> None:
+    library = without_native(tmp_path) / f"_native{EXTENSION_SUFFIXES[0]}"
+    library.write_bytes(b"This is not a library." * 100)
+    words = run(
+        "import importlib.util as u\n"
+        f"s = u.spec_from_file_location('indicator_cache._native', {str(library)!r})\n"
+        "try: u.module_from_spec(s)\n"
+        "except ImportError as error: print(error)",
+    ).stdout.strip()
+    assert words
+    assert doctor(tmp_path)["backends"]["native"]["reason"] == f"ImportError: {words}"
+
+
+@pytest.mark.needs("native", "wasm")
+def test_doctor_tells_of_a_library_that_is_something_else(tmp_path: Path) -> None:
+    """A loadable library without our module in it: here, NumPy's."""
+    other = importlib.util.find_spec("numpy.random.mtrand")
+    assert other is not None
+    assert other.origin is not None
+    shutil.copyfile(other.origin, without_native(tmp_path) / f"_native{EXTENSION_SUFFIXES[0]}")
+    findings = doctor(tmp_path)
+    assert findings["active"] == "wasm"
+    reason = findings["backends"]["native"]["reason"]
+    assert reason.startswith("ImportError: ")
+    assert "PyInit__native" in reason
+
+
+@pytest.mark.parametrize("choice", ic.backends.NAMES)
+def test_import_compiles_nothing(choice: str) -> None:
+    """No compiler, no build, no other process: what is imported was built long ago."""
+    code = (
+        "import sys\n"
+        "seen = []\n"
+        "sys.addaudithook(lambda event, _: seen.append(event))\n"
+        "import indicator_cache as ic\n"
+        "ic.ema([1.0, 2.0])\n"
+        "started = ('subprocess.', 'os.system', 'os.exec', 'os.posix_spawn', 'os.fork', 'os.spawn',"
+        " 'os.startfile', 'socket.')\n"
+        "print([event for event in seen if event.startswith(started)], len(seen) > 0)"
+    )
+    done = run(code, choice)
+    assert (done.stdout.strip(), done.stderr) == ("[] True", "")

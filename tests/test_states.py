@@ -153,15 +153,21 @@ def refusals(state: Any) -> set[str]:
     return told
 
 
+EMA = ic.catalog()["ema"].revision
+
+
 def header(
     name: bytes = b"ema",
-    revision: int = 1,
+    revision: int | None = None,
     params: tuple[float, ...] = (20.0,),
     *,
     magic: bytes = b"ICST",
     version: int = 1,
     rest: bytes = b"",
 ) -> bytes:
+    if revision is None:
+        spec = ic.catalog().get(name.decode("latin-1"))
+        revision = spec.revision if spec else 1
     return sealed(
         struct.pack("<4sHB", magic, version, len(name))
         + name
@@ -192,9 +198,9 @@ FOREIGN: list[tuple[Any, str]] = [
     (header(name=b"EMA"), "unknown indicator, 'EMA'"),
     (header(name=b"\xff\xfe"), "unknown indicator"),
     (header(name=b"e" * 255), "unknown indicator"),
-    (header(revision=2), "revision 2 of ema, this is 1"),
-    (header(revision=0), "revision 0 of ema, this is 1"),
-    (header(revision=0xFFFF_FFFF), "revision 4294967295 of ema, this is 1"),
+    (header(revision=EMA + 1), f"revision {EMA + 1} of ema, this is {EMA}"),
+    (header(revision=0), f"revision 0 of ema, this is {EMA}"),
+    (header(revision=0xFFFF_FFFF), f"revision 4294967295 of ema, this is {EMA}"),
     (header(params=()), "params must be 1 values for ema"),
     (header(params=(20.0,) * 255), "params must be 1 values for ema"),
     (header(params=(0.0,)), "period must be a whole number from 1 to 1000000"),
@@ -202,7 +208,10 @@ FOREIGN: list[tuple[Any, str]] = [
     (header(params=(np.nan,)), "period must be a whole number"),
     (header(params=(np.inf,)), "period must be a whole number"),
     (header(params=(2.0**70,)), "period must be a whole number"),
-    (header(b"bollinger", params=(20.0, np.nan)), "std_factor must be a number from 0.0"),
+    (
+        header(b"bollinger", params=(20.0, np.nan)),
+        "std_factor must be a number from 0.0",
+    ),
     (header(b"bollinger", params=(20.0, -1.0)), "std_factor must be a number from 0.0"),
     (None, "expected bytes, got NoneType"),
     ("ICST", "expected bytes, got str"),

@@ -488,6 +488,7 @@ def test_unknown_indicators_parameters_backends() -> None:
             ic.restore(ic.stream("ema").save(), backend=backend)
 
 
+@pytest.mark.needs(*ic.backends.NAMES)
 def test_the_guide() -> None:
     """Every example in it gives what it says."""
     guide = Path(__file__).parent.parent / "docs" / "streams.md"

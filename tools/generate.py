@@ -33,6 +33,8 @@ HEADER = f'''"""Made from the kernels' declarations, not to be edited: `{COMMAND
 from __future__ import annotations
 '''
 
+STUB_HEADER = HEADER.replace("\nfrom __future__ import annotations\n", "")
+
 WIDTH = 92
 
 #: Of code, as in pyproject.toml.
@@ -57,6 +59,7 @@ def render(catalog: dict[str, Any]) -> dict[Path, str]:
         GENERATED / "catalog.py": catalog_module(catalog),
         GENERATED / "results.py": results_module(specs),
         GENERATED / "functions.py": functions_module(specs),
+        GENERATED / "functions.pyi": functions_stub(specs),
         GENERATED / "methods.py": methods_module(specs),
         GENERATED / "methods.pyi": methods_stub(specs),
         DOCS / "index.md": docs_index(specs),
@@ -155,7 +158,7 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
         lines += [output["name"], *wrapped(f"{output['summary']} {where}", "    ")]
     together = "An array" if is_single(spec) else "A named tuple of arrays"
     alone = "a float" if is_single(spec) else "of floats"
-    ending = f"; with `i`, {alone}." if cached else "."
+    ending = f"; with `i`, {alone}." if cached else f". {KINDS_DOC}"
     lines += ["", *wrapped(f"{together} with {shape}{ending}", "")]
     lines += ["", "Raises", "------"]
     if cached:
@@ -177,6 +180,15 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
     lines += ["References", "----------", *wrapped(f"{spec['source']}.", "")]
     return "\n".join(lines)
 
+
+COLUMN_DOC = (
+    "One value per bar, oldest first; NaN or null is a missing bar. An array, a series of pandas "
+    "or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers."
+)
+
+KINDS_DOC = (
+    "Series of pandas (with the same index) or polars, and Arrow arrays, where those were given."
+)
 
 ITEM_DOC = (
     "Bar whose value to return, negative counting from the end, NaN beyond the ends; "
@@ -288,9 +300,7 @@ def functions_module(specs: list[Spec]) -> str:
     names = sorted(spec["name"] for spec in specs)
     parts = [
         HEADER,
-        *([f"from typing import {words[0]}\n"] if (words := typing_names(specs)) else []),
-        "import numpy.typing as npt\n",
-        "from .._arrays import FloatArray",
+        f"from typing import {', '.join(['Any', *typing_names(specs)])}\n",
         "from .._compute import compute",
         "from .catalog import BY_NAME",
         imports_of_results(specs),
@@ -298,13 +308,9 @@ def functions_module(specs: list[Spec]) -> str:
         constants(specs),
     ]
     for spec in specs:
-        arguments = [f"{name}: npt.ArrayLike" for name in spec["inputs"]] + signature(spec)
-        returns = result_type(spec, "FloatArray")
-        inputs = [
-            ", ".join(spec["inputs"]),
-            "    One value per bar, oldest first; NaN is a missing bar.",
-        ]
-        parts.append(f"\ndef {spec['name']}({', '.join(arguments)}) -> {returns}:")
+        returns = result_type(spec, "Any")
+        inputs = [", ".join(spec["inputs"]), *wrapped(COLUMN_DOC, "    ")]
+        parts.append(f"\n{function(spec, 'Any', returns)}:")
         parts.append(quoted(docstring(spec, inputs, cached=False), "    "))
         columns = tuple_of(spec["inputs"])
         parts.append(
@@ -312,6 +318,33 @@ def functions_module(specs: list[Spec]) -> str:
         )
         parts.append("    return result\n")
     return "\n".join(parts)
+
+
+def function(spec: Spec, given: str, returns: str) -> str:
+    """Return the line that begins a function of columns of one kind."""
+    arguments = [f"{name}: {given}" for name in spec["inputs"]] + signature(spec)
+    return f"def {spec['name']}({', '.join(arguments)}) -> {returns}"
+
+
+def functions_stub(specs: list[Spec]) -> str:
+    parts = [
+        STUB_HEADER,
+        f"from typing import {', '.join(['Any', *typing_names(specs), 'overload'])}\n",
+        "import numpy.typing as npt\n",
+        "from .._arrays import FloatArray",
+        "from .._callers import ArrowLike, SeriesT",
+        imports_of_results(specs),
+        f"__all__ = {sorted(spec['name'] for spec in specs)!r}\n".replace("'", '"'),
+    ]
+    kinds = {
+        "SeriesT": "SeriesT",
+        "npt.ArrayLike": "FloatArray",
+        "ArrowLike": "Any",
+    }
+    for spec in specs:
+        for given, result in kinds.items():
+            parts += ["@overload", f"{function(spec, given, result_type(spec, result))}: ..."]
+    return "\n".join(parts) + "\n"
 
 
 def method(spec: Spec, lead: list[str], item: str, returns: str) -> str:
@@ -398,7 +431,7 @@ def methods_module(specs: list[Spec]) -> str:
 
 def methods_stub(specs: list[Spec]) -> str:
     parts = [
-        HEADER.replace("\nfrom __future__ import annotations\n", ""),
+        STUB_HEADER,
         "from collections.abc import Hashable",
         f"from typing import {', '.join(['Any', *typing_names(specs), 'overload'])}\n",
         "from .._arrays import FloatArray",
@@ -492,7 +525,7 @@ ACCURACY_DOC = (
 
 MAGNITUDE_DOC = (
     "Where `m` is `1 + 1 / alpha` times the same average of magnitudes, `alpha` its smoothing "
-    "factor; or times what two bars in a row reached within the last eight bars or, fading by "
+    "factor; or times what two bars in a row reached within the last sixteen bars or, fading by "
     "`1 - alpha` a bar, before them, if that is larger."
 )
 

@@ -34,6 +34,7 @@ from ._generated.results import (
     MacdResult,
 )
 from ._program import is_command_line
+from ._table import ArrowColumn, IndicatorTable
 from .backends import BackendInfo, backend_info, use_backend
 from .cache import CacheStats, IndicatorCache, SeriesView
 from .errors import (
@@ -41,14 +42,17 @@ from .errors import (
     BackendUnavailableError,
     IndicatorCacheError,
     ParameterError,
+    RequestError,
     SchemaError,
     StateError,
     UnknownSeriesError,
 )
 from .spec import IndicatorSpec
 from .streams import Stream, restore, stream
+from .timeframes import align, resample
 
 __all__ = [
+    "ArrowColumn",
     "BackendError",
     "BackendInfo",
     "BackendUnavailableError",
@@ -58,13 +62,16 @@ __all__ = [
     "IndicatorCache",
     "IndicatorCacheError",
     "IndicatorSpec",
+    "IndicatorTable",
     "MacdResult",
     "ParameterError",
+    "RequestError",
     "SchemaError",
     "SeriesView",
     "StateError",
     "Stream",
     "UnknownSeriesError",
+    "align",
     "atr",
     "backend_info",
     "backends",
@@ -79,6 +86,7 @@ __all__ = [
     "kalman_mean",
     "kalman_zscore",
     "macd",
+    "resample",
     "residual_zscore",
     "restore",
     "roc",

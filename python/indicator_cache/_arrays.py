@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ._callers import plain
 from .errors import SchemaError
 
 FloatArray = npt.NDArray[np.float64]
@@ -16,8 +17,13 @@ T = TypeVar("T", bound=np.generic)
 #: Kinds of numpy types that are numbers: signed, unsigned, floating.
 _NUMBERS = "iuf"
 
+_FLOAT64 = np.dtype(np.float64)
 
-def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
+#: Types that are known not to be any library's, at the price of one comparison.
+PLAIN: frozenset[type] = frozenset({np.ndarray, list, tuple})
+
+
+def as_column(name: str, values: Any, where: str = "") -> FloatArray:  # noqa: ANN401 - whatever the caller has
     """Return `values` as a column, the very same array where that is possible.
 
     Raises
@@ -25,6 +31,13 @@ def as_column(name: str, values: npt.ArrayLike, where: str = "") -> FloatArray:
     SchemaError
         When they are not one row of real numbers; its message begins with `where`.
     """
+    if type(values) is np.ndarray:
+        # First, since this is the way of small arrays that are asked about often.
+        flags = values.flags
+        if values.dtype is _FLOAT64 and values.ndim == 1 and flags.c_contiguous and flags.aligned:
+            return values
+    elif type(values) not in PLAIN:
+        values = plain(name, values, where)
     try:
         array = np.asanyarray(values)
     except (TypeError, ValueError) as error:
@@ -72,6 +85,8 @@ class Growing(NamedTuple, Generic[T]):
 
     def extended(self, values: npt.NDArray[Any]) -> Growing[T]:
         """Return the column with more values at its end."""
+        if not len(values):
+            return self
         length = self.length + len(values)
         buffer = self.buffer
         if length > len(buffer):
@@ -86,6 +101,7 @@ class Growing(NamedTuple, Generic[T]):
             nothing = np.empty(0, self.buffer.dtype)
             nothing.flags.writeable = False
             return nothing
-        # Through a read-only buffer: numpy lets the owner of an array make any view writable.
-        values = self.buffer[: self.length].data.toreadonly()
+        # Through a read-only buffer: numpy lets the owner of an array make any view writable. Of
+        # bytes, since timestamps have no buffers.
+        values = self.buffer[: self.length].view(np.uint8).data.toreadonly()
         return np.frombuffer(values, self.buffer.dtype)

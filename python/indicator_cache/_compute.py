@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import as_column, same_length
+from ._arrays import PLAIN, as_column, same_length
+from ._callers import maker_for
 from ._generated.results import RESULTS
 from .spec import IndicatorSpec
 
@@ -26,12 +27,21 @@ def results(spec: IndicatorSpec, columns: list[Any]) -> Result:
 def compute(
     spec: IndicatorSpec, inputs: tuple[npt.ArrayLike, ...], values: tuple[object, ...]
 ) -> Result:
-    """Compute an indicator over array-likes with the backend in use."""
+    """Compute an indicator with the backend in use, in the caller's kind of columns."""
     params = spec.checked(values)
     columns = {
         name: as_column(name, given) for name, given in zip(spec.inputs, inputs, strict=True)
     }
     bars = same_length(columns)
+    make = None
+    for given in inputs:
+        if type(given) not in PLAIN:
+            make = maker_for(dict(zip(spec.inputs, inputs, strict=True)))
+            break
     outputs = [np.empty(bars) for _ in spec.outputs]
     backends.active().run(spec, params, list(columns.values()), outputs)
-    return results(spec, outputs)
+    if make is None:
+        return results(spec, outputs)
+    return results(
+        spec, [make(output.name, x) for output, x in zip(spec.outputs, outputs, strict=True)]
+    )

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ._arrays import FloatArray, Growing, as_column, same_length
+from ._frames import (
+    FIELDS,
+    Frame,
+    check_metadata,
+    check_order,
+    check_values,
+    check_zone,
+    read_frame,
+)
 from ._numbers import real
 from .errors import SchemaError
 
 __all__ = ["FIELDS", "Batch", "Series", "read_next", "read_series"]
-
-#: The columns that a series can have.
-FIELDS = ("open", "high", "low", "close", "volume")
 
 _MISSING = object()
 
@@ -36,6 +43,11 @@ class Tail(NamedTuple):
     begun: int = 0
     #: Type of the timestamps.
     dtype: np.dtype[Any] | None = None
+    #: Time zone of the timestamps.
+    zone: str = ""
+    #: Whether timestamps have to increase, and the last one.
+    ordered: bool = False
+    time: object = None
 
 
 class Batch(NamedTuple):
@@ -47,6 +59,8 @@ class Batch(NamedTuple):
     new_bar: BoolArray | None
     """Where a new candle begins; None when the bars do not tell."""
     tail: Tail
+    times: npt.NDArray[Any] | None = None
+    """The timestamps, where they are times or numbers."""
 
 
 class Series:
@@ -59,21 +73,26 @@ class Series:
         new_bar: Growing[np.bool_] | None,
         tail: Tail,
         bars: int,
+        times: Growing[Any] | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         self.label = label
         self.bars = bars
         self.tail = tail
+        self.metadata = metadata or {}
         self._columns = columns
+        self._times = times
         self._new_bar = new_bar
         self._views = {name: column.view() for name, column in columns.items()}
         self._steps: tuple[IndexArray, IndexArray] | None = None
 
     @classmethod
-    def of(cls, label: str, batch: Batch) -> Series:
+    def of(cls, label: str, batch: Batch, metadata: Mapping[str, str] | None = None) -> Series:
         """Return the series of these bars."""
         columns = {name: Growing(column, batch.bars) for name, column in batch.columns.items()}
         new_bar = None if batch.new_bar is None else Growing(batch.new_bar, batch.bars)
-        return cls(label, columns, new_bar, batch.tail, batch.bars)
+        times = None if batch.times is None else Growing(batch.times, batch.bars)
+        return cls(label, columns, new_bar, batch.tail, batch.bars, times, metadata)
 
     def extended(self, batch: Batch) -> Series:
         """Return the series with more bars. Arrays of this one stay as they are."""
@@ -85,7 +104,10 @@ class Series:
         new_bar = self._new_bar
         if new_bar is not None and batch.new_bar is not None:
             new_bar = new_bar.extended(batch.new_bar)
-        return Series(self.label, columns, new_bar, batch.tail, self.bars + batch.bars)
+        times = self._times
+        if times is not None and batch.times is not None:
+            times = times.extended(batch.times)
+        return self._longer(columns, new_bar, times, batch)
 
     def joined(self, batch: Batch) -> Series:
         """Return the same as :meth:`extended` without touching this one's buffers."""
@@ -98,7 +120,28 @@ class Series:
         if self._new_bar is not None and batch.new_bar is not None:
             starts = np.append(self._new_bar.view(), batch.new_bar)
             new_bar = Growing(starts, len(starts))
-        return Series(self.label, columns, new_bar, batch.tail, self.bars + batch.bars)
+        times = None
+        if self._times is not None and batch.times is not None:
+            together = np.append(self._times.buffer[: self.bars], batch.times)
+            times = Growing(together, len(together))
+        return self._longer(columns, new_bar, times, batch)
+
+    def _longer(
+        self,
+        columns: dict[str, Growing[np.float64]],
+        new_bar: Growing[np.bool_] | None,
+        times: Growing[Any] | None,
+        batch: Batch,
+    ) -> Series:
+        bars = self.bars + batch.bars
+        return Series(self.label, columns, new_bar, batch.tail, bars, times, self.metadata)
+
+    @property
+    def times(self) -> npt.NDArray[Any] | None:
+        """The timestamps, read-only, in UTC where they have a zone; None when there are none."""
+        if self._times is None:
+            return None
+        return self._times.view()
 
     def column(self, name: str) -> FloatArray:
         """Return a column.
@@ -145,16 +188,22 @@ class Series:
         return self._steps
 
 
-def read_series(label: str, bars: object, *, native: bool) -> Series:
-    """Turn candles, or a mapping from names to columns, into a series.
+def read_series(
+    label: str, bars: object, *, native: bool, keys: Mapping[str, object] | None = None
+) -> Series:
+    """Turn candles, a mapping from names to columns, or a table into a series.
 
-    With `native`, plain candles are read by the extension module.
+    With `native`, plain candles are read by the extension module. `keys` are those under which the
+    bars are given, by what a table's metadata calls them.
 
     Raises
     ------
     SchemaError
-        When they are neither, or not usable.
+        When they are none of these, or not usable.
     """
+    frame = read_frame(label, bars)
+    if frame is not None:
+        return _read_frame(label, frame, keys or {})
     if isinstance(bars, Mapping):
         names = tuple(name for name in FIELDS if name in bars)
         if not names:
@@ -165,7 +214,7 @@ def read_series(label: str, bars: object, *, native: bool) -> Series:
     if isinstance(bars, (str, bytes)) or not isinstance(bars, Sequence):
         raise SchemaError(
             label,
-            f"expected a sequence of candles or a mapping from names to columns, got "
+            "expected a sequence of candles, a mapping from names to columns or a table, got "
             f"{type(bars).__name__}",
         )
     # A copy: reading a candle may run any code, which may change the list.
@@ -174,8 +223,10 @@ def read_series(label: str, bars: object, *, native: bool) -> Series:
     return Series.of(label, _read_candles(label, candles, fields, Tail("candles"), native=native))
 
 
-def read_next(series: Series, bars: object) -> Batch:
+def read_next(series: Series, bars: object, keys: Mapping[str, object]) -> Batch:
     """Read the next bars of a series: of its kind, and with its columns.
+
+    `keys` are as for :func:`read_series`.
 
     Raises
     ------
@@ -188,12 +239,18 @@ def read_next(series: Series, bars: object) -> Batch:
         # Until there is a candle, it is open which fields candles have.
         fields = _fields_of(candles) if series.tail.last is _MISSING else series.names
         return _read_candles(series.label, candles, fields, series.tail, native=False)
+    frame = read_frame(series.label, bars)
+    if frame is not None:
+        check_metadata(series.label, frame.metadata, {**series.metadata, **keys})
+        check_zone(series.label, frame, series.tail.zone)
+        bars = frame.columns
     if not isinstance(bars, Mapping):
         raise SchemaError(
             series.label,
             f"expected a mapping from names to values, as before, got {type(bars).__name__}",
         )
-    for name in (*series.names, *filter(None, [series.tail.kind])):
+    kept = "timestamp" if series.times is not None else ""
+    for name in dict.fromkeys(filter(None, (*series.names, series.tail.kind, kept))):
         if name not in bars:
             raise SchemaError(name, f"missing in the next bars of {series.label}")
     table = {
@@ -205,25 +262,51 @@ def read_next(series: Series, bars: object) -> Batch:
 # --- tables ---
 
 
-def _read_table(label: str, table: Mapping[Any, Any], names: tuple[str, ...], tail: Tail) -> Batch:
-    columns = {
-        # A copy: what the caller does to the arrays later must not change cached results.
-        name: as_column(name, table[name], f"{label}: ").copy()
-        for name in names
-    }
+def _read_frame(label: str, frame: Frame, keys: Mapping[str, object]) -> Series:
+    """Turn a table into a series."""
+    check_metadata(label, frame.metadata, keys)
+    check_values(label, frame)
+    names = tuple(name for name in FIELDS if name in frame.columns)
+    kind = next((name for name in ("new_bar", "timestamp") if name in frame.columns), "")
+    tail = Tail(kind, zone=frame.zone, ordered="timestamp" in frame.columns)
+    batch = _read_table(label, frame.columns, names, tail, lent=frame.lent)
+    return Series.of(label, batch, frame.metadata)
+
+
+def _read_table(
+    label: str,
+    table: Mapping[Any, Any],
+    names: tuple[str, ...],
+    tail: Tail,
+    *,
+    lent: bool = False,
+) -> Batch:
+    columns = {name: as_column(name, table[name], f"{label}: ") for name in names}
+    if not lent:
+        # What the caller does to the arrays later must not change cached results.
+        columns = {name: column.copy() for name, column in columns.items()}
     bars = same_length(columns, f"{label}: ")
     missing = np.logical_and.reduce([np.isnan(column) for column in columns.values()])
     if "valid" in table:
         missing |= ~_flags(label, table, "valid", bars)
-        for column in columns.values():
-            column[missing] = np.nan
+        # Another array where it is lent: Arrow memory is not to be written to.
+        columns = {
+            name: np.where(missing, np.nan, column) if missing.any() else column
+            for name, column in columns.items()
+        }
+    times = None
+    if tail.ordered or tail.kind == "timestamp":
+        times = _timestamps(label, table, bars, tail)
+        tail = tail._replace(dtype=times.dtype) if bars else tail
+    if tail.ordered and times is not None and bars:
+        repeats = ~_flags(label, table, "new_bar", bars) if tail.kind == "new_bar" else None
+        check_order(label, times, tail.time, repeats)
+        tail = tail._replace(time=times[-1])
     if tail.kind == "new_bar":
         identity: npt.NDArray[Any] = tail.begun + np.cumsum(_flags(label, table, "new_bar", bars))
         tail = tail._replace(begun=int(identity[-1]) if bars else tail.begun)
-    elif tail.kind == "timestamp":
-        identity = _timestamps(label, table, bars, tail)
-        if bars:
-            tail = tail._replace(dtype=identity.dtype)
+    elif times is not None:
+        identity = times
     else:
         return Batch(bars, columns, None, tail)
     where = np.flatnonzero(~missing)
@@ -232,7 +315,16 @@ def _read_table(label: str, table: Mapping[Any, Any], names: tuple[str, ...], ta
     if len(where):
         new_bar[where[0]] = tail.last is _MISSING or bool(identity[where[0]] != tail.last)
         tail = tail._replace(last=identity[where[-1]])
-    return Batch(bars, columns, new_bar, tail)
+    return Batch(bars, columns, new_bar, tail, _kept(times, lent=lent))
+
+
+def _kept(times: npt.NDArray[Any] | None, *, lent: bool) -> npt.NDArray[Any] | None:
+    """Return timestamps for tables of results; None when they are neither times nor numbers."""
+    if times is None or lent:
+        return times
+    if _are_dates(times) and not any(getattr(time, "tzinfo", None) for time in times):
+        return times.astype("M8[us]")
+    return times.astype(times.dtype.newbyteorder("=")) if times.dtype.kind in "Miu" else None
 
 
 def _other(label: str, table: Mapping[Any, Any], name: str, bars: int) -> npt.NDArray[Any]:
@@ -247,10 +339,23 @@ def _timestamps(label: str, table: Mapping[Any, Any], bars: int, tail: Tail) -> 
     array = _other(label, table, "timestamp", bars)
     if tail.dtype is None or array.dtype == tail.dtype:
         return array
-    if tail.dtype.kind == array.dtype.kind or (tail.dtype.kind == "M" and _are_dates(array)):
+    if tail.dtype.kind == "M" and _are_dates(array):
+        array = _in_utc(label, array, tail.zone).astype(tail.dtype)
+    if tail.dtype.kind == array.dtype.kind:
         return array.astype(tail.dtype)
     raise SchemaError(
         "timestamp", f"{label}: expected {tail.dtype}, as before, got an array of {array.dtype}"
+    )
+
+
+def _in_utc(label: str, dates: npt.NDArray[Any], zone: str) -> npt.NDArray[Any]:
+    """Return Python's dates and times without their zones, which they have if there is one."""
+    zoned = [getattr(date, "tzinfo", None) is not None for date in dates]
+    if any(has_zone is not bool(zone) for has_zone in zoned):
+        expected = "times with a zone" if zone else "times without a zone"
+        raise SchemaError("timestamp", f"{label}: expected {expected}, as before")
+    return np.array(
+        [date.astimezone(UTC).replace(tzinfo=None) if zone else date for date in dates], object
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
-from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, TypeAlias, overload
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -15,10 +17,13 @@ from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
 from ._numbers import whole
+from ._requests import Request, parse_all
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
+from ._table import IndicatorTable
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
 from .spec import IndicatorSpec, Value, find_spec
+from .timeframes import Ladder
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 
@@ -26,14 +31,19 @@ __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 class IndicatorCache(CacheMethods):
     """Computes indicators once and keeps them.
 
-    ``bars[timeframe][price_type]`` is a sequence of candles or a mapping of columns:
+    ``bars[timeframe][price_type]`` is a sequence of candles, a mapping of columns or a table:
 
     - a candle is a dict or an object with ``open``, ``high``, ``low``, ``close`` and, if the first
       one has it, ``volume``; None is a missing bar, and so is a field that is None. The same
       object at successive bars is one candle of a longer timeframe, repeated;
     - a mapping has array-likes under those names, at least one, and may have ``timestamp`` (equal
       ones belong to one candle), ``new_bar`` (true where a candle begins; takes precedence) and
-      ``valid`` (false where the bar is missing).
+      ``valid`` (false where the bar is missing);
+    - a table is anything with the Arrow PyCapsule interface (pyarrow, polars, a DuckDB relation), a
+      ``pandas.DataFrame``, or a numpy array with named fields. Its columns have the same names and
+      meanings, others are ignored; null is a missing value. Timestamps have to increase, unless
+      ``new_bar`` says that a bar repeats its candle. Arrow memory is borrowed, not copied, where
+      it is one row of float64 without nulls.
 
     All series have the same number of bars. They are read once, here; later changes to the bars
     have no effect. :meth:`append` adds bars, :meth:`peek` answers for one that is still forming.
@@ -87,6 +97,83 @@ class IndicatorCache(CacheMethods):
         # Stays empty where results may be dropped: it does not know what was used last.
         self._recent = {}
         self._quick = 0
+
+    @classmethod
+    def from_bars(
+        cls,
+        bars: object,
+        timeframes: Sequence[str],
+        *,
+        price_type: Hashable = "bid",
+        bar: Literal["closed", "developing"] = "closed",
+        policy: Literal["carry_forward", "strict"] = "carry_forward",
+        max_age: object = None,
+        timestamps: Literal["open", "close"] = "open",
+        zone: object = None,
+        naive: Literal["utc"] | None = None,
+        session: object = None,
+        week_start: str = "monday",
+        max_bytes: int | None = None,
+        backend: str | None = None,
+    ) -> IndicatorCache:
+        """Make a cache over several timeframes from the bars of the shortest.
+
+        The longer ones are made by :func:`resample` and told to each bar by :func:`align`: a bar
+        knows what was over when it ended, and nothing of what came later. Their stepwise
+        results, as from ``view(tf, pt, stepwise=True)``, are those of the longer bars; developing
+        bars have none.
+
+        :meth:`append` and :meth:`peek` of the cache take bars in the form of `bars`; they extend
+        all timeframes, as a new cache on all bars would have them, bit for bit.
+
+        Parameters
+        ----------
+        bars
+            Columns by name, with ``timestamp``; or a mapping of price types to such bars, all
+            with the same timestamps.
+        timeframes
+            That of `bars`, and longer ones: ``["M1", "H1", "D1"]``.
+        price_type
+            The price type of `bars`, if they have only one.
+        bar, policy, max_age
+            As for :func:`align`.
+        timestamps, zone, naive, session, week_start
+            As for :func:`resample`.
+        max_bytes, backend
+            As for the class.
+
+        Raises
+        ------
+        ParameterError
+            When an argument is not allowed.
+        SchemaError
+            When the bars are not usable.
+        BackendUnavailableError
+            When the backend asked for cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from indicator_cache import IndicatorCache
+        >>> minutes = np.datetime64("2024-01-02T09:58") + np.arange(4)
+        >>> bars = {"timestamp": minutes, "close": [1.0, 2.0, 3.0, 4.0]}
+        >>> cache = IndicatorCache.from_bars(bars, ["M1", "H1"])
+        >>> cache.sma("H1", "bid", "close", 1)
+        array([nan,  2.,  2.,  2.])
+        """
+        ladder = Ladder(
+            timeframes,
+            price_type=price_type,
+            bar=bar,
+            policy=policy,
+            max_age=max_age,
+            timestamps=timestamps,
+            zone=zone,
+            naive=naive,
+            session=session,
+            week_start=week_start,
+        )
+        return _Laddered(ladder, bars, max_bytes=max_bytes, backend=backend)
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -173,6 +260,146 @@ class IndicatorCache(CacheMethods):
             source = "close"
         return self._get(spec, tf, pt, source, values, i, stepwise=stepwise)
 
+    def table(
+        self, tf: Hashable, pt: Hashable, indicators: Sequence[str], *, stepwise: bool = False
+    ) -> IndicatorTable:
+        """Return indicators as the columns of a table, with the timestamps of the bars.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        indicators
+            What to compute: ``NAME[:VALUE,...][@SOURCE]``, as ``"ema"``, ``"ema:20"``,
+            ``"ema:period=20@high"`` or ``"bollinger:20,2.5"``. Values are in the order of the
+            parameters, or named; those left out have their defaults.
+        stepwise
+            As in :meth:`view`.
+
+        Returns
+        -------
+        A table with ``__arrow_c_stream__``, ``to_pandas()``, ``to_polars()`` and ``to_arrow()``. A
+        column is called by the indicator, its parameters, the source unless it is close, and the
+        output if there are several: ``ema_20``, ``ema_20_high``, ``macd_12_26_9_signal``.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such series.
+        RequestError
+            When some of `indicators` are not understood; it names all of them.
+        SchemaError
+            When the bars lack a column.
+
+        Examples
+        --------
+        >>> from indicator_cache import IndicatorCache
+        >>> cache = IndicatorCache({"M1": {"bid": {"close": [1.0, 2.0, 3.0, 4.0]}}})
+        >>> cache.table("M1", "bid", ["ema:3", "macd:2,3,2"])
+        <IndicatorTable: ema_3, macd_2_3_2_macd, macd_2_3_2_signal, macd_2_3_2_histogram; 4 bars>
+        """
+        if isinstance(indicators, str):
+            indicators = [indicators]
+        requests = parse_all(indicators, "close")
+        series = self._find(tf, pt)
+        columns: dict[str, FloatArray] = {}
+        for request in requests:
+            values = tuple(request.values.values())
+            result = self._get(
+                request.spec, tf, pt, request.source or "close", values, None, stepwise=stepwise
+            )
+            outputs = [result] if len(request.spec.outputs) == 1 else result
+            # Bars that another thread appended meanwhile are not in this table.
+            cut = (output[: series.bars] for output in outputs)
+            columns.update(zip(request.columns, cut, strict=True))
+        metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
+        return IndicatorTable(columns, series.times, series.tail.zone, metadata, series.bars)
+
+    def prefetch(
+        self,
+        indicators: Sequence[str],
+        *,
+        series: Iterable[tuple[Hashable, Hashable]] | None = None,
+        stepwise: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        """Compute results that will be asked for, several at once.
+
+        Whatever is computed is what the methods would compute, to the bit, and is kept as
+        theirs is. Meanwhile anybody may use the cache. An interrupt leaves those results that are
+        complete.
+
+        Parameters
+        ----------
+        indicators
+            What to compute: ``"ema:20"``, ``"sma:50@high"``, as in :meth:`table`.
+        series
+            Pairs of timeframe and price type; None is all of them.
+        stepwise
+            As in :meth:`view`.
+        threads
+            How many results at once; None is as many as there are processors.
+
+        Raises
+        ------
+        RequestError
+            When some of `indicators` are not understood; it names all of them.
+        UnknownSeriesError
+            When there is no such series.
+        ParameterError
+            When `threads` is not a whole number above zero.
+        SchemaError
+            When bars lack a column.
+
+        Nothing has been computed where one of the first three is raised.
+
+        Examples
+        --------
+        >>> from indicator_cache import IndicatorCache
+        >>> cache = IndicatorCache({"M1": {"bid": {"close": [1.0, 2.0, 3.0, 4.0]}}})
+        >>> cache.prefetch(["ema:3", "sma:2"], threads=2)
+        >>> cache.stats().entries
+        2
+        """
+        if isinstance(indicators, str):
+            indicators = [indicators]
+        requests = parse_all(indicators, "close")
+        workers = (os.cpu_count() or 1) if threads is None else whole(threads)
+        if workers is None or workers < 1:
+            raise ParameterError("threads", threads, "a whole number above zero, or None")
+        pairs: list[Any]
+        if series is None:
+            pairs = [(tf, pt) for tf, sides in self._series.items() for pt in sides]
+        else:
+            pairs = list(series)
+            for pair in pairs:
+                match pair:
+                    case (tf, pt):
+                        self._find(tf, pt)
+                    case _:
+                        raise ParameterError("series", pair, "pairs of timeframe and price type")
+
+        def compute(job: tuple[tuple[Hashable, Hashable], Request]) -> None:
+            (tf, pt), request = job
+            values = tuple(request.values.values())
+            source = request.source or "close"
+            self._get(request.spec, tf, pt, source, values, None, stepwise=stepwise)
+
+        jobs = list(itertools.product(pairs, requests))
+        if workers == 1:
+            for job in jobs:
+                compute(job)
+            return
+        # Not for everybody to wait for at import.
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="indicator-cache")
+        try:
+            for _ in pool.map(compute, jobs):
+                pass
+        finally:
+            pool.shutdown(cancel_futures=True)
+
     @overload
     def ema_stepwise(
         self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., i: None = ...
@@ -251,8 +478,8 @@ class IndicatorCache(CacheMethods):
         ----------
         bars
             ``bars[timeframe][price_type]`` for every series of the cache: for series of candles
-            a candle, None, or a sequence of those; for tables a mapping from names to values or
-            arrays, with all columns as before. All series get the same number of bars.
+            a candle, None, or a sequence of those; for others a mapping from names to values or
+            arrays, or a table, with all columns as before. All series get the same number of bars.
 
         Raises
         ------
@@ -398,6 +625,35 @@ class _Peek(IndicatorCache):
                     entry = held.peeked(series)
                     return entry, entry.size
         return super()._compute(key, spec, series)
+
+
+class _Laddered(IndicatorCache):
+    """A cache whose longer timeframes follow from the shortest."""
+
+    def __init__(
+        self, ladder: Ladder, bars: object, *, max_bytes: int | None, backend: str | None
+    ) -> None:
+        tables, self._ladder = ladder.taken(bars)
+        super().__init__(tables, max_bytes=max_bytes, backend=backend)
+        self._climbing = threading.Lock()
+
+    def append(self, bars: object) -> None:
+        with self._climbing:
+            tables, ladder = self._ladder.taken(bars)
+            count, before = len(self), self._ladder
+            self._ladder = ladder
+            try:
+                super().append(tables)
+            except BaseException:
+                # An interruption may come when the bars are there already.
+                if len(self) == count:
+                    self._ladder = before
+                raise
+
+    def peek(self, bars: object) -> IndicatorCache:
+        with self._climbing:
+            tables, _ = self._ladder.taken(bars)
+            return super().peek(tables)
 
 
 class SeriesView(ViewMethods):
@@ -566,9 +822,14 @@ def check_source(source: object) -> None:
 def _read_all(bars: object, *, native: bool) -> dict[Hashable, dict[Hashable, Series]]:
     every: dict[Hashable, dict[Hashable, Series]] = {}
     first: Series | None = None
+    symbol: dict[str, str] = {}
     for (tf, pt), given in _flat(bars):
-        series = read_series(f"{tf} {pt}", given, native=native)
+        keys = {**symbol, "timeframe": tf, "price_type": pt}
+        series = read_series(f"{tf} {pt}", given, native=native, keys=keys)
         first = first or series
+        symbol = {
+            name: text for name, text in series.metadata.items() if name == "symbol"
+        } or symbol
         if series.bars != first.bars:
             raise SchemaError(
                 series.label,
@@ -591,7 +852,8 @@ def _read_next(
     for key, series in known.items():
         if key not in given:
             raise SchemaError(series.label, "missing: every series needs its next bars")
-        batch = batches[key] = read_next(series, given[key])
+        tf, pt = key
+        batch = batches[key] = read_next(series, given[key], {"timeframe": tf, "price_type": pt})
         first = next(iter(batches.values()))
         if batch.bars != first.bars:
             raise SchemaError(

@@ -11,6 +11,7 @@ __all__ = [
     "BackendUnavailableError",
     "IndicatorCacheError",
     "ParameterError",
+    "RequestError",
     "SchemaError",
     "StateError",
     "UnknownSeriesError",
@@ -64,6 +65,10 @@ class ParameterError(IndicatorCacheError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.parameter} must be {self.expected}, got {self.given!r}"
+
+
+class RequestError(IndicatorCacheError, ValueError):
+    """An indicator asked for in words, such as ``ema:20``, is not understood."""
 
 
 class SchemaError(IndicatorCacheError, ValueError):

@@ -6,6 +6,8 @@ from typing import assert_type
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import polars as pl
 
 import indicator_cache as ic
 
@@ -66,6 +68,22 @@ def test_functions() -> None:
     assert_type(ic.atr(x, x, x, period=2), FloatArray)
     assert_type(ic.macd(x), ic.MacdResult[FloatArray])
     assert_type(ic.bollinger(x, 2, 1.5).middle, FloatArray)
+
+
+def test_functions_of_series() -> None:
+    pandas, polars = pd.Series([1.0, 2.0]), pl.Series([1.0, 2.0])
+    assert_type(ic.ema(pandas), "pd.Series[float]")
+    assert_type(ic.ema(polars), pl.Series)
+    assert_type(ic.atr(polars, polars, polars, period=2), pl.Series)
+    assert_type(ic.macd(polars), ic.MacdResult[pl.Series])
+
+
+def test_table() -> None:
+    cache = ic.IndicatorCache({"M1": {"bid": pl.DataFrame({"close": [1.0]})}})
+    table = cache.table("M1", "bid", ["ema:20", "macd"])
+    assert_type(table, ic.IndicatorTable)
+    assert_type(table.columns["ema_20"], FloatArray)
+    assert_type(table.names, list[str])
 
 
 def test_the_rest() -> None:

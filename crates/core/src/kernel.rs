@@ -20,15 +20,16 @@
 //! never `f64::min` or `f64::max`; take `ln`, `exp` and the like from `libm` alone.
 
 use crate::error::Error;
+use crate::primitives::order::{Order, TILE};
 use crate::spec::{Params, Spec};
 use crate::state::State;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::any::Any;
 
-/// Bars that a kernel is handed at once at most: 512 columns entries of eight bytes, so that a
-/// dozen scratch columns stay in a 64 KiB first-level cache.
-pub const BLOCK: usize = 512;
+/// Bars that a kernel is handed at once at most: columns of 4 KiB, so that a dozen of them stay in a
+/// first-level cache.
+pub const BLOCK: usize = TILE;
 
 /// Runs this short use scratch columns of this size, so that a live bar does not pay for zeroing
 /// [`BLOCK`] of them.
@@ -38,6 +39,9 @@ pub const SHORT_BLOCK: usize = 16;
 pub trait Kernel: Clone + Send + Sync + 'static {
     /// The declaration from which bindings, documentation and tests are made.
     const SPEC: &'static Spec;
+
+    /// Whether it can take bars in [`Order::Stripes`], as averages are best computed.
+    const STRIPES: bool = false;
 
     /// Builds the initial state.
     ///
@@ -49,9 +53,10 @@ pub trait Kernel: Clone + Send + Sync + 'static {
 
     /// Takes the next bars, `N` at most, and writes one result per bar into each output.
     ///
-    /// The number of columns is that of the spec and all have one length. `N` is there for scratch
-    /// columns on the stack; it must not influence the result.
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
+    /// The number of columns is that of the spec and all have one length. `order` is for the parts
+    /// that run along the bars, and [`Order::Bars`] unless [`Self::STRIPES`]. `N` is there for scratch
+    /// columns on the stack. Neither may influence the result.
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
 
     /// Hands every stateful part to `visit`, in an order that never changes.
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State));

@@ -194,6 +194,7 @@ impl Spec {
     ///
     /// # Errors
     /// [`Error::Count`] or [`Error::Parameter`], for the first value that does not fit.
+    #[inline(never)]
     pub fn check<'a>(&self, values: &'a [f64]) -> Result<Params<'a>, Error> {
         if values.len() != self.params.len() {
             return Err(Error::Count {

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 const MAGIC: &[u8; 4] = b"ICST";
 const VERSION: u16 = 1;
 /// Of bars taken: leaves room for all that one run can add.
-const MOST_BARS: u64 = 1 << 62;
+pub(crate) const MOST_BARS: u64 = 1 << 62;
 const CHECKSUM_BYTES: usize = 4;
 
 /// A stateful part of a kernel.
@@ -86,6 +86,17 @@ impl<'a> Reader<'a> {
     /// [`Error::State`] at the end of the bytes.
     pub fn integer(&mut self) -> Result<u64, Error> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    /// Takes a count that must be below `end`, else `complaint`.
+    ///
+    /// # Errors
+    /// [`Error::State`]
+    pub fn below(&mut self, end: usize, complaint: &'static str) -> Result<usize, Error> {
+        usize::try_from(self.integer()?)
+            .ok()
+            .filter(|&count| count < end)
+            .ok_or(Error::State(complaint))
     }
 
     /// Takes a flag.
@@ -181,6 +192,7 @@ impl<'a> Header<'a> {
 }
 
 /// Seals what was written.
+#[inline(never)]
 pub(crate) fn finish(writer: Writer) -> Vec<u8> {
     let mut bytes = writer.0;
     let checksum = crc32(&bytes);

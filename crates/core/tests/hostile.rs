@@ -9,6 +9,7 @@ mod hostile;
 
 use hostile::{PORTABLE, sweep};
 use indicator_core::kernel::Kernel;
+use indicator_core::primitives::order::Order;
 use indicator_core::registry::{self, Entry};
 use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
 use indicator_core::state::{Reader, State, Writer};
@@ -97,7 +98,12 @@ macro_rules! culprit {
                 Ok(Self::default())
             }
 
-            fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+            fn run<const N: usize>(
+                &mut self,
+                _: Order,
+                inputs: &[&[f64]],
+                outputs: &mut [&mut [f64]],
+            ) {
                 let run: fn(&mut u64, &[f64], &mut [f64]) = $run;
                 run(&mut self.0.0, inputs[0], outputs[0]);
             }

@@ -6,6 +6,7 @@ mod common;
 use common::{DATA_SETS, Rng, bits, columns_of, parameter_sets, run, run_in_blocks, spec_label};
 use indicator_core::kernel::Kernel;
 use indicator_core::primitives::NAN;
+use indicator_core::primitives::order::Order;
 use indicator_core::registry::{self, Entry};
 use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
 use indicator_core::state::{Reader, State, Writer};
@@ -396,7 +397,12 @@ mod culprits {
                     Ok(Self::default())
                 }
 
-                fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+                fn run<const N: usize>(
+                    &mut self,
+                    _: Order,
+                    inputs: &[&[f64]],
+                    outputs: &mut [&mut [f64]],
+                ) {
                     let run: fn(&mut $field, &[f64], &mut [f64]) = $run;
                     run(&mut self.0, inputs[0], outputs[0]);
                 }

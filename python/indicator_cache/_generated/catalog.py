@@ -9,7 +9,7 @@ __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0xf445b2b1
+FINGERPRINT = 0xd79669cb
 
 _CATALOG = (
     IndicatorSpec(
@@ -32,7 +32,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=1,
@@ -103,7 +103,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=4,
@@ -125,7 +125,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=5,
@@ -256,7 +256,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=10,
@@ -324,7 +324,7 @@ _CATALOG = (
         ),
         window=None,
         transcendental=False,
-        revision=1,
+        revision=2,
     ),
     IndicatorSpec(
         position=13,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-import numpy.typing as npt
-
-from .._arrays import FloatArray
 from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
@@ -31,13 +28,14 @@ _TRUE_RANGE = BY_NAME["true_range"]
 _ZSCORE = BY_NAME["zscore"]
 
 
-def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
+def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     """Average true range. Wilder's average of the true range.
 
     Parameters
     ----------
     high, low, close
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the seed and reciprocal of the smoothing factor, in bars. Whole number from 1
         to 1000000, 14 by default.
@@ -48,7 +46,8 @@ def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
         The average range, in the unit of the prices. Not NaN from bar period - 1 on at the
         earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -74,17 +73,18 @@ def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
-    result: FloatArray = compute(_ATR, (high, low, close), (period,))
+    result: Any = compute(_ATR, (high, low, close), (period,))
     return result
 
 
-def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> BollingerResult[FloatArray]:
+def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerResult[Any]:
     """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
     std_factor
@@ -103,7 +103,8 @@ def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> Bo
         Lower band, in the unit of the input. Not NaN from bar max(period, 2) - 1 on at the
         earliest, counted from 0.
 
-    A named tuple of arrays with as many values as bars, float64.
+    A named tuple of arrays with as many values as bars, float64. Series of pandas (with the
+    same index) or polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -130,17 +131,18 @@ def bollinger(x: npt.ArrayLike, period: int = 20, std_factor: float = 2.0) -> Bo
     ----------
     J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
     """
-    result: BollingerResult[FloatArray] = compute(_BOLLINGER, (x,), (period, std_factor))
+    result: BollingerResult[Any] = compute(_BOLLINGER, (x,), (period, std_factor))
     return result
 
 
-def choppiness(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> FloatArray:
+def choppiness(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
 
     Parameters
     ----------
     high, low, close
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
 
@@ -150,7 +152,8 @@ def choppiness(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, pe
         The index: near 0 in a straight move, near 100 without direction. Not NaN from bar
         period - 1 on at the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -177,17 +180,18 @@ def choppiness(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, pe
     ----------
     E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
     """
-    result: FloatArray = compute(_CHOPPINESS, (high, low, close), (period,))
+    result: Any = compute(_CHOPPINESS, (high, low, close), (period,))
     return result
 
 
-def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: int = 14) -> DmiResult[FloatArray]:
+def dmi(high: Any, low: Any, close: Any, period: int = 14) -> DmiResult[Any]:
     """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
     Parameters
     ----------
     high, low, close
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
         default.
@@ -203,7 +207,8 @@ def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
         Strength of the trend, from 0 to 100. Not NaN from bar 1 on at the earliest, counted
         from 0.
 
-    A named tuple of arrays with as many values as bars, float64.
+    A named tuple of arrays with as many values as bars, float64. Series of pandas (with the
+    same index) or polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -234,17 +239,18 @@ def dmi(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, period: i
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
     """
-    result: DmiResult[FloatArray] = compute(_DMI, (high, low, close), (period,))
+    result: DmiResult[Any] = compute(_DMI, (high, low, close), (period,))
     return result
 
 
-def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
+def ema(x: Any, period: int = 20) -> Any:
     """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Span of the mean, in bars. Whole number from 1 to 1000000, 20 by default.
 
@@ -253,7 +259,8 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     ema
         The mean, in the unit of the input. Not NaN from the first bar on at the earliest.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -279,17 +286,18 @@ def ema(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     ----------
     R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
     """
-    result: FloatArray = compute(_EMA, (x,), (period,))
+    result: Any = compute(_EMA, (x,), (period,))
     return result
 
 
-def garch_volatility(x: npt.ArrayLike, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> FloatArray:
+def garch_volatility(x: Any, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> Any:
     """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     alpha
         Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
     beta
@@ -317,7 +325,8 @@ def garch_volatility(x: npt.ArrayLike, alpha: float = 0.05, beta: float = 0.9, o
         Standard deviation of the return of one bar, as a fraction of the price. Not NaN from
         bar 1 + min_periods on at the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -346,17 +355,18 @@ def garch_volatility(x: npt.ArrayLike, alpha: float = 0.05, beta: float = 0.9, o
     T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
     Econometrics 31, 1986.
     """
-    result: FloatArray = compute(_GARCH_VOLATILITY, (x,), (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
+    result: Any = compute(_GARCH_VOLATILITY, (x,), (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
     return result
 
 
-def kalman_garch_zscore(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> FloatArray:
+def kalman_garch_zscore(x: Any, R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> Any:
     """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     R
         Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
         1000000000000.0, 0.01 by default.
@@ -390,7 +400,8 @@ def kalman_garch_zscore(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0, alpha
         The distance, in moves of one standard deviation. Not NaN from bar 1 + min_periods on at
         the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -415,17 +426,18 @@ def kalman_garch_zscore(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0, alpha
     the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and
     garch_volatility.
     """
-    result: FloatArray = compute(_KALMAN_GARCH_ZSCORE, (x,), (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
+    result: Any = compute(_KALMAN_GARCH_ZSCORE, (x,), (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
     return result
 
 
-def kalman_mean(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0) -> FloatArray:
+def kalman_mean(x: Any, R: float = 0.01, Q: float = 1.0) -> Any:
     """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     R
         Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
         1000000000000.0, 0.01 by default.
@@ -438,7 +450,8 @@ def kalman_mean(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0) -> FloatArray
     kalman_mean
         The level, in the unit of the input. Not NaN from the first bar on at the earliest.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -466,17 +479,18 @@ def kalman_mean(x: npt.ArrayLike, R: float = 0.01, Q: float = 1.0) -> FloatArray
     A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
     University Press, 1989, ch. 2 and 4.
     """
-    result: FloatArray = compute(_KALMAN_MEAN, (x,), (R, Q))
+    result: Any = compute(_KALMAN_MEAN, (x,), (R, Q))
     return result
 
 
-def kalman_zscore(x: npt.ArrayLike, window: int = 100, R: float = 0.01, Q: float = 1.0) -> FloatArray:
+def kalman_zscore(x: Any, window: int = 100, R: float = 0.01, Q: float = 1.0) -> Any:
     """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     window
         Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
     R
@@ -492,7 +506,8 @@ def kalman_zscore(x: npt.ArrayLike, window: int = 100, R: float = 0.01, Q: float
         The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
         the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -518,17 +533,18 @@ def kalman_zscore(x: npt.ArrayLike, window: int = 100, R: float = 0.01, Q: float
     ----------
     E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
     """
-    result: FloatArray = compute(_KALMAN_ZSCORE, (x,), (window, R, Q))
+    result: Any = compute(_KALMAN_ZSCORE, (x,), (window, R, Q))
     return result
 
 
-def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[FloatArray]:
+def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[Any]:
     """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     fast
         Span of the fast average, in bars. Whole number from 1 to 1000000, 12 by default.
     slow
@@ -548,7 +564,8 @@ def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> M
         Difference minus signal, in the unit of the input. Not NaN from the first bar on at the
         earliest.
 
-    A named tuple of arrays with as many values as bars, float64.
+    A named tuple of arrays with as many values as bars, float64. Series of pandas (with the
+    same index) or polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -575,17 +592,18 @@ def macd(x: npt.ArrayLike, fast: int = 12, slow: int = 26, signal: int = 9) -> M
     ----------
     G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
     """
-    result: MacdResult[FloatArray] = compute(_MACD, (x,), (fast, slow, signal))
+    result: MacdResult[Any] = compute(_MACD, (x,), (fast, slow, signal))
     return result
 
 
-def residual_zscore(x: npt.ArrayLike, window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None) -> FloatArray:
+def residual_zscore(x: Any, window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None) -> Any:
     """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     window
         Length of the windows, in bars. Whole number from 1 to 1000000, 100 by default.
     mean_source
@@ -600,7 +618,8 @@ def residual_zscore(x: npt.ArrayLike, window: int = 100, mean_source: Literal["r
         The distance, in sample standard deviations. Not NaN from bar (2 if mean_source ==
         'rolling' else 1) * (max(window, 2) - 1) on at the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -627,17 +646,18 @@ def residual_zscore(x: npt.ArrayLike, window: int = 100, mean_source: Literal["r
     ----------
     E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
     """
-    result: FloatArray = compute(_RESIDUAL_ZSCORE, (x,), (window, mean_source, ema_period))
+    result: Any = compute(_RESIDUAL_ZSCORE, (x,), (window, mean_source, ema_period))
     return result
 
 
-def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
+def roc(x: Any, period: int = 14) -> Any:
     """Rate of change. Change of the price over some bars, in percent.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Distance of the two prices, in bars. Whole number from 1 to 1000000, 14 by default.
 
@@ -646,7 +666,8 @@ def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     roc
         The change, in percent. Not NaN from bar period on at the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -670,17 +691,18 @@ def roc(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     ----------
     M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
     """
-    result: FloatArray = compute(_ROC, (x,), (period,))
+    result: Any = compute(_ROC, (x,), (period,))
     return result
 
 
-def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
+def rsi(x: Any, period: int = 14) -> Any:
     """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
         default.
@@ -690,7 +712,8 @@ def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     rsi
         The index, from 0 to 100. Not NaN from bar 1 on at the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -718,17 +741,18 @@ def rsi(x: npt.ArrayLike, period: int = 14) -> FloatArray:
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
     """
-    result: FloatArray = compute(_RSI, (x,), (period,))
+    result: Any = compute(_RSI, (x,), (period,))
     return result
 
 
-def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
+def sma(x: Any, period: int = 20) -> Any:
     """Simple moving average. Mean of the last prices.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
 
@@ -738,7 +762,8 @@ def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
         The mean, in the unit of the input. Not NaN from bar period - 1 on at the earliest,
         counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -761,24 +786,26 @@ def sma(x: npt.ArrayLike, period: int = 20) -> FloatArray:
     ----------
     R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
     """
-    result: FloatArray = compute(_SMA, (x,), (period,))
+    result: Any = compute(_SMA, (x,), (period,))
     return result
 
 
-def true_range(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) -> FloatArray:
+def true_range(high: Any, low: Any, close: Any) -> Any:
     """True range. Range of a bar, extended to the close before it.
 
     Parameters
     ----------
     high, low, close
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
 
     Returns
     -------
     true_range
         The range, in the unit of the prices. Not NaN from the first bar on at the earliest.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -803,17 +830,18 @@ def true_range(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike) ->
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
-    result: FloatArray = compute(_TRUE_RANGE, (high, low, close), ())
+    result: Any = compute(_TRUE_RANGE, (high, low, close), ())
     return result
 
 
-def zscore(x: npt.ArrayLike, window: int = 100) -> FloatArray:
+def zscore(x: Any, window: int = 100) -> Any:
     """Standard score. Distance of the price from its mean, in standard deviations.
 
     Parameters
     ----------
     x
-        One value per bar, oldest first; NaN is a missing bar.
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     window
         Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
 
@@ -823,7 +851,8 @@ def zscore(x: npt.ArrayLike, window: int = 100) -> FloatArray:
         The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
         the earliest, counted from 0.
 
-    An array with as many values as bars, float64.
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
 
     Raises
     ------
@@ -849,5 +878,5 @@ def zscore(x: npt.ArrayLike, window: int = 100) -> FloatArray:
     ----------
     E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
     """
-    result: FloatArray = compute(_ZSCORE, (x,), (window,))
+    result: Any = compute(_ZSCORE, (x,), (window,))
     return result

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
+from pathlib import Path
 
-from .. import _native
 from .._arrays import FloatArray
 from .._generated.catalog import FINGERPRINT
 from ..errors import BackendUnavailableError, StateError
 from ..spec import IndicatorSpec, Value
+
+try:
+    from .. import _native
+except ImportError as error:
+    # A library that is there and cannot be loaded: nobody says it better than the loader.
+    if find_spec("indicator_cache._native") is not None:
+        raise
+    # Python's own words are that a name cannot be imported, which sounds like a mistake in here.
+    message = "this installation has no _native library"
+    folder = Path(__file__).parent.parent
+    if foreign := sorted(
+        path.name for path in folder.glob("_native.*") if path.suffix in {".so", ".pyd", ".dylib"}
+    ):
+        message = (
+            f"{folder} has {', '.join(foreign)}, which is for another interpreter: this one loads "
+            + " or ".join(f"_native{suffix}" for suffix in EXTENSION_SUFFIXES)
+        )
+    raise ModuleNotFoundError(message) from error
 
 __all__ = ["NativeBackend", "create"]
 

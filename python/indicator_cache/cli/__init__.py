@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .._frames import FIELDS
 from .._generated.catalog import VERSION
-from .._series import FIELDS
-from ..errors import BackendUnavailableError, IndicatorCacheError
+from ..errors import BackendUnavailableError, IndicatorCacheError, RequestError
 from . import compute, doctor, listing
 from .errors import CommandError, one_line
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(options)
         # Here rather than when Python ends, where nobody could handle an error.
         sys.stdout.flush()
-    except (CommandError, BackendUnavailableError) as error:
+    except (CommandError, RequestError, BackendUnavailableError) as error:
         return _fail(_REFUSED, error)
     except (IndicatorCacheError, MemoryError) as error:
         return _fail(_FAILED, error)

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from .._arrays import FloatArray
+from .._requests import Request, parse_all
 from ..cache import IndicatorCache
-from . import requests
 from .progress import progress
-from .requests import Request
 
 __all__ = ["run"]
 
 
 def run(file: str, indicators: Sequence[str], output: str | None, source: str) -> int:
     """Read a file of bars, compute, and write all columns to another, or to standard output."""
-    wanted = requests.parse_all(indicators, source)
+    wanted = parse_all(indicators, source)
     # Needs pyarrow, which is optional.
     from . import tables
 

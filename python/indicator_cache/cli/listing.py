@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from .._generated.catalog import BY_NAME
+from .._requests import find
 from ..spec import IndicatorSpec
-from . import requests
 
 __all__ = ["run"]
 
@@ -14,7 +14,7 @@ __all__ = ["run"]
 def run(name: str | None) -> int:
     """Print all indicators, one a line, or the whole declaration of one."""
     if name is not None:
-        print("\n".join(_declaration(requests.find(name))))
+        print("\n".join(_declaration(find(name))))
         return 0
     rows = [(_call(spec), _outputs(spec), spec.title) for spec in BY_NAME.values()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-import numpy as np
-
-from .._arrays import FloatArray
-from .._series import FIELDS
+from .._arrays import FloatArray, as_column
+from .._frames import FIELDS
+from .._table import pyarrow_column
 from .errors import CommandError, one_line
 from .progress import progress
 
@@ -165,28 +164,9 @@ def _check_order(table: Table) -> None:
         )
 
 
-# numpy's arrays and pyarrow's are made of each other's memory here, because the ways that pyarrow
-# offers (to_numpy, array, scalar) import pandas, which is slow and in which an interrupt gets lost.
-
-
 def column(table: Table, name: str) -> FloatArray:
     """Return a column of the bars; a null is NaN."""
-    position = _positions(table.column_names, (name,))[name]
-    # Not "safe", which refuses whole numbers beyond 2**53 instead of rounding them.
-    numbers = table.column(position).cast(pa.float64(), safe=False).combine_chunks()
-    if not len(numbers):
-        return np.empty(0)
-    _, memory = numbers.buffers()
-    values = np.frombuffer(memory, np.float64, len(numbers), numbers.offset * 8).copy()
-    values[np.from_dlpack(pc.is_null(numbers).cast(pa.uint8())) != 0] = np.nan
-    return values
-
-
-def _from_numpy(values: FloatArray) -> Any:  # noqa: ANN401 - pyarrow has no types
-    present = np.packbits(~np.isnan(values), bitorder="little")
-    return pa.Array.from_buffers(
-        pa.float64(), len(values), [pa.py_buffer(present), pa.py_buffer(values)]
-    )
+    return as_column(name, table.column(_positions(table.column_names, (name,))[name]))
 
 
 def with_columns(table: Table, columns: dict[str, FloatArray]) -> Table:
@@ -201,7 +181,7 @@ def with_columns(table: Table, columns: dict[str, FloatArray]) -> Table:
     if taken:
         raise CommandError(f"the file has a column {', '.join(taken)} already")
     for name, values in columns.items():
-        table = table.append_column(name, _from_numpy(values))
+        table = table.append_column(name, pyarrow_column(values))
     return table
 
 

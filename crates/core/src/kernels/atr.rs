@@ -2,6 +2,7 @@ use super::true_range::TrueRange;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::Wilder;
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -37,7 +38,7 @@ impl Kernel for Atr {
         }],
         window: None,
         transcendental: false,
-        revision: 1,
+        revision: 2,
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
@@ -45,12 +46,12 @@ impl Kernel for Atr {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([high, low, close], [atr]) = (inputs, outputs) else { return };
         let mut range = [0.0; N];
         let range = &mut range[..high.len()];
-        self.range.write(high, low, close, range);
-        self.average.run(range, atr);
+        self.range.write(order, high, low, close, range);
+        self.average.run(order, range, atr);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,6 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::{Ewm, Gap};
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -41,7 +42,7 @@ impl Kernel for Ema {
         }],
         window: None,
         transcendental: false,
-        revision: 1,
+        revision: 2,
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
@@ -49,9 +50,9 @@ impl Kernel for Ema {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [ema]) = (inputs, outputs) else { return };
-        self.mean.run(x, ema);
+        self.mean.run(order, x, ema);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -3,6 +3,7 @@ use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::garch::Garch;
 use crate::primitives::sqrt;
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, MAX_PERIOD, Output, Param, Params, Rule, Spec};
 use crate::state::State;
 
@@ -75,11 +76,12 @@ impl GarchVolatility {
     }
 
     /// Takes the next bars; writes the volatility at each.
-    #[inline(always)]
-    pub(super) fn write<const N: usize>(&mut self, x: &[f64], out: &mut [f64]) {
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    pub(super) fn write<const N: usize>(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
         let mut returns = [0.0; N];
         let returns = &mut returns[..x.len()];
-        self.previous.run(x, returns);
+        self.previous.run(order, x, returns);
         for (one, &x) in returns.iter_mut().zip(x) {
             let ratio = x / *one;
             *one = self.scale * if self.log_returns { libm::log(ratio) } else { ratio - 1.0 };
@@ -133,9 +135,9 @@ impl Kernel for GarchVolatility {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [garch_volatility]) = (inputs, outputs) else { return };
-        self.write::<N>(x, garch_volatility);
+        self.write::<N>(order, x, garch_volatility);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

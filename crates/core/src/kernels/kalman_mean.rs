@@ -1,6 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::level::Level;
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -56,9 +57,9 @@ impl Kernel for KalmanMean {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [kalman_mean]) = (inputs, outputs) else { return };
-        self.level.run(x, kalman_mean);
+        self.level.run(order, x, kalman_mean);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -2,6 +2,7 @@ use super::ema;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::recurrence::{Ewm, Gap};
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -64,8 +65,9 @@ impl Kernel for Macd {
         ],
         window: None,
         transcendental: false,
-        revision: 1,
+        revision: 2,
     };
+    const STRIPES: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let mean = |index| Ewm::new(ema::alpha(params.integer(index)), Gap::Decay);
@@ -73,14 +75,14 @@ impl Kernel for Macd {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [macd, signal, histogram]) = (inputs, outputs) else { return };
-        self.fast.run(x, macd);
-        self.slow.run(x, signal);
+        self.fast.run(order, x, macd);
+        self.slow.run(order, x, signal);
         for (macd, &slow) in macd.iter_mut().zip(&**signal) {
             *macd -= slow;
         }
-        self.signal.run(macd, signal);
+        self.signal.run(order, macd, signal);
         for (histogram, (&macd, &signal)) in histogram.iter_mut().zip(macd.iter().zip(&**signal)) {
             *histogram = macd - signal;
         }

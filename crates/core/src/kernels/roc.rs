@@ -1,6 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -43,12 +44,13 @@ impl Kernel for Roc {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [roc]) = (inputs, outputs) else { return };
-        self.earlier.run(x, roc);
-        for (roc, &x) in roc.iter_mut().zip(*x) {
-            *roc = (x - *roc) / *roc * 100.0;
-        }
+        self.earlier.pieces(x, |at, earlier| {
+            for ((roc, &x), &earlier) in roc[at.clone()].iter_mut().zip(&x[at]).zip(earlier) {
+                *roc = (x - earlier) / earlier * 100.0;
+            }
+        });
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,7 +1,9 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
+use crate::primitives::all_below;
 use crate::primitives::delay::Delay;
 use crate::primitives::recurrence::{Ewm, Gap};
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -21,8 +23,7 @@ fn rise(change: f64) -> f64 {
 
 /// `100 - 100 / (1 + gain / loss)` without its cancellation near zero.
 #[inline(always)]
-fn index(gain: f64, loss: f64) -> f64 {
-    let sum = gain + loss;
+fn index(gain: f64, loss: f64, sum: f64) -> f64 {
     // One infinite average decides the quotient, which the form below it does not see.
     if sum.abs() < f64::INFINITY { 100.0 * (gain / sum) } else { 100.0 / (1.0 + loss / gain) }
 }
@@ -52,8 +53,9 @@ impl Kernel for Rsi {
         }],
         window: None,
         transcendental: false,
-        revision: 1,
+        revision: 2,
     };
+    const STRIPES: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let alpha = params.reciprocal(0);
@@ -65,22 +67,32 @@ impl Kernel for Rsi {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [rsi]) = (inputs, outputs) else { return };
         let n = x.len();
         let (mut gain, mut loss) = ([0.0; N], [0.0; N]);
         let (gain, loss, rsi) = (&mut gain[..n], &mut loss[..n], &mut rsi[..n]);
-        self.previous.run(x, rsi);
+        self.previous.run(order, x, rsi);
         for t in 0..n {
             let change = x[t] - rsi[t];
             gain[t] = rise(change);
             loss[t] = rise(-change);
         }
-        self.gain.run(gain, rsi);
-        gain.copy_from_slice(rsi);
-        self.loss.run(loss, rsi);
-        for (rsi, &gain) in rsi.iter_mut().zip(&*gain) {
-            *rsi = index(gain, *rsi);
+        self.gain.run(order, gain, rsi);
+        self.loss.run(order, loss, gain);
+        let (gain, loss, sum) = (rsi, gain, loss);
+        for t in 0..n {
+            sum[t] = gain[t] + loss[t];
+        }
+        let rsi = gain;
+        if all_below(f64::INFINITY, sum) {
+            for t in 0..n {
+                rsi[t] = 100.0 * (rsi[t] / sum[t]);
+            }
+        } else {
+            for t in 0..n {
+                rsi[t] = index(rsi[t], loss[t], sum[t]);
+            }
         }
     }
 

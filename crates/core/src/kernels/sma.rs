@@ -1,6 +1,7 @@
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::window::WindowMean;
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -43,7 +44,7 @@ impl Kernel for Sma {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [sma]) = (inputs, outputs) else { return };
         self.mean.run::<N>(x, sma);
     }

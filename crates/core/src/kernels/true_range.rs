@@ -2,6 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::delay::Delay;
 use crate::primitives::larger_present;
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Output, Params, Spec};
 use crate::state::State;
 
@@ -18,8 +19,8 @@ impl TrueRange {
 
     /// Takes the next bars; writes the true range of each.
     #[inline(always)]
-    pub(super) fn write(&mut self, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) {
-        self.previous_close.run(close, out);
+    pub(super) fn write(&mut self, order: Order, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) {
+        self.previous_close.run(order, close, out);
         for ((range, &high), &low) in out.iter_mut().zip(high).zip(low) {
             let previous = *range;
             let up = larger_present(high - low, (high - previous).abs());
@@ -61,9 +62,9 @@ impl Kernel for TrueRange {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([high, low, close], [true_range]) = (inputs, outputs) else { return };
-        self.write(high, low, close, true_range);
+        self.write(order, high, low, close, true_range);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -2,6 +2,7 @@ use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::primitives::sqrt;
 use crate::primitives::window::WindowMoments;
+use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -54,7 +55,7 @@ impl Kernel for Zscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [zscore]) = (inputs, outputs) else { return };
         let mut squares = [0.0; N];
         let squares = &mut squares[..x.len()];

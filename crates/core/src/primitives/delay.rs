@@ -1,6 +1,7 @@
 //! The value some bars ago.
 
 use super::NAN;
+use super::order::{LANES, Order, ROWS};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
@@ -31,15 +32,21 @@ impl Ring {
         self.0[bar & (self.0.len() - 1)]
     }
 
-    /// Writes `current` delayed by `by` bars, where `current` begins at bar `bars` and has not been
-    /// pushed yet. `by` is at most the ring's length.
+    /// Hands out `current` delayed by `by` bars, in pieces, each with the bars it is for. `current`
+    /// begins at bar `bars` and has not been pushed yet; `by` is at most the ring's length.
     #[inline(always)]
-    pub(crate) fn delayed(&self, bars: usize, current: &[f64], by: usize, out: &mut [f64]) {
+    pub(crate) fn delayed(
+        &self,
+        bars: usize,
+        current: &[f64],
+        by: usize,
+        mut piece: impl FnMut(Range<usize>, &[f64]),
+    ) {
         let old = by.min(current.len());
         for at in self.spans(bars, by, old) {
-            out[at.clone()].copy_from_slice(self.span(bars, by, at));
+            piece(at.clone(), self.span(bars, by, at));
         }
-        out[old..current.len()].copy_from_slice(&current[..current.len() - old]);
+        piece(old..current.len(), &current[..current.len() - old]);
     }
 
     /// Cuts the first `count` values of a run that begins at bar `bars`, delayed by `by` bars, into
@@ -100,9 +107,43 @@ impl Delay {
 
     /// Takes the next values of `x`; writes for each the one `by` bars earlier, NaN where none is.
     #[inline(always)]
-    pub fn run(&mut self, x: &[f64], out: &mut [f64]) {
-        self.ring.delayed(self.bars, x, self.by, out);
+    pub fn run(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
+        match order {
+            Order::Bars => self.pieces(x, |at, earlier| out[at].copy_from_slice(earlier)),
+            Order::Stripes => self.stripes(x, out),
+        }
+    }
+
+    /// Takes the next values of `x`, one after the other; hands out the earlier ones in pieces, each
+    /// with the bars it is for.
+    #[inline(always)]
+    pub fn pieces(&mut self, x: &[f64], piece: impl FnMut(Range<usize>, &[f64])) {
+        self.ring.delayed(self.bars, x, self.by, piece);
         self.ring.push(self.bars, x);
+        self.bars = self.bars.wrapping_add(x.len());
+    }
+
+    /// Each row is an earlier one, moved by as many lanes as the delay crosses stretches.
+    #[inline(always)]
+    fn stripes(&mut self, x: &[f64], out: &mut [f64]) {
+        for row in 0..ROWS {
+            let lanes = self.by.saturating_sub(row).div_ceil(ROWS);
+            let out = &mut out[row * LANES..][..LANES];
+            let old = lanes.min(LANES);
+            for (lane, out) in out[..old].iter_mut().enumerate() {
+                let bar = self.bars.wrapping_add(lane * ROWS + row);
+                *out = self.ring.at(bar.wrapping_sub(self.by));
+            }
+            if lanes < LANES {
+                let earlier = row + lanes * ROWS - self.by;
+                out[lanes..].copy_from_slice(&x[earlier * LANES..][..LANES - lanes]);
+            }
+        }
+        let kept = self.by.min(x.len());
+        for bar in x.len() - kept..x.len() {
+            let value = x[Order::Stripes.place(bar)];
+            self.ring.push(self.bars.wrapping_add(bar), &[value]);
+        }
         self.bars = self.bars.wrapping_add(x.len());
     }
 }
@@ -120,7 +161,7 @@ impl State for Delay {
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.reset();
         for _ in 0..self.by {
-            self.run(&[from.float()?], &mut [NAN]);
+            self.run(Order::Bars, &[from.float()?], &mut [NAN]);
         }
         Ok(())
     }
@@ -139,7 +180,7 @@ mod tests {
                 let mut delay = Delay::new(by).unwrap();
                 let mut out = vec![0.0; x.len()];
                 for (x, out) in x.chunks(block).zip(out.chunks_mut(block)) {
-                    delay.run(x, out);
+                    delay.run(Order::Bars, x, out);
                 }
                 for (t, value) in out.iter().enumerate() {
                     let expected = t.checked_sub(by).map_or(NAN, |t| x[t]);

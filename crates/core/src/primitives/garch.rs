@@ -55,7 +55,8 @@ impl Garch {
     }
 
     /// Takes the next returns; writes the variance at each.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run(&mut self, returns: &[f64], out: &mut [f64]) {
         for (&one, out) in returns.iter().zip(out) {
             *out = self.one(one);

@@ -14,14 +14,15 @@
 //! The variance does not depend on the data. It begins at `R`, or after a gap above where it
 //! was, and falls towards a limit; rounded numbers cannot fall for ever, so at some bar it does not
 //! fall any more. From there on the gain is taken to stay as it is, which makes the estimate an
-//! exponentially weighted mean with `alpha = K`: blocks of eight, as [`super::recurrence`] tells. That
+//! exponentially weighted mean with `alpha = K`: in blocks, as [`super::recurrence`] tells. That
 //! bar is part of the specification. By default it is the sixth.
 //!
 //! Infinite values are data, as they are there: the estimate is infinite until infinities of both
 //! signs have met, and the next present value is the new one. The variance takes no notice.
 
-use super::recurrence::{Ewm, Gap, is_ordinary};
-use super::{NAN, canonical};
+use super::order::Order;
+use super::recurrence::{BARS, Ewm, Gap, is_ordinary};
+use super::{ABOVE_INFINITY, NAN, all_below, canonical};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
@@ -39,9 +40,10 @@ pub struct Level {
 
 /// What makes the next estimate.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "a run must not allocate")]
 enum Filter {
-    /// The last estimate, while the gain changes from bar to bar.
-    Serial(f64),
+    /// The last estimate, while the gain changes from bar to bar; bars taken, modulo [`BARS`].
+    Serial { estimate: f64, phase: usize },
     /// The mean that the estimate has become.
     Steady { gain: f64, mean: Ewm },
 }
@@ -50,49 +52,63 @@ impl Level {
     /// Variance `r` of the measurement, above zero, and `q` of the level's steps, zero or more.
     #[must_use]
     pub fn new(r: f64, q: f64) -> Self {
+        let filter = Filter::Serial {
+            estimate: NAN,
+            phase: 0,
+        };
         Self {
             r,
             q,
             variance: NAN,
-            filter: Filter::Serial(NAN),
+            filter,
         }
     }
 
     /// Takes the next values of `x`; writes the estimate at each.
-    #[inline(always)]
-    pub fn run(&mut self, x: &[f64], out: &mut [f64]) {
-        let mut start = 0;
-        while start < x.len() {
-            if let Filter::Steady { mean, .. } = &mut self.filter {
-                let present = present_prefix(&x[start..]);
-                mean.run(&x[start..start + present], &mut out[start..start + present]);
-                start += present;
-                if start == x.len() {
-                    return;
-                }
-            }
-            out[start] = if x[start].is_nan() {
-                self.missing()
-            } else {
-                self.serial(x[start])
-            };
-            start += 1;
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    pub fn run(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
+        if let Filter::Steady { mean, .. } = &mut self.filter
+            && all_below(ABOVE_INFINITY, x)
+        {
+            mean.run(order, x, out);
+            return;
+        }
+        for at in (0..x.len()).map(|bar| order.place(bar)) {
+            out[at] = self.bar(x[at]);
         }
     }
 
-    fn missing(&mut self) -> f64 {
-        if let Filter::Steady { mean, .. } = &self.filter {
-            self.filter = Filter::Serial(mean.mean());
+    fn bar(&mut self, x: f64) -> f64 {
+        match &mut self.filter {
+            Filter::Steady { mean, .. } if x.is_nan() => {
+                let phase = (mean.phase() + 1) % BARS;
+                self.filter = Filter::Serial {
+                    estimate: mean.mean(),
+                    phase,
+                };
+                self.variance += self.q;
+                NAN
+            }
+            Filter::Steady { mean, .. } => mean.bar(x),
+            Filter::Serial { estimate, phase } => {
+                let (before, phase) = (*estimate, (*phase + 1) % BARS);
+                if x.is_nan() {
+                    self.filter = Filter::Serial {
+                        estimate: before,
+                        phase,
+                    };
+                    self.variance += self.q;
+                    NAN
+                } else {
+                    self.serial(before, phase, x)
+                }
+            }
         }
-        self.variance += self.q;
-        NAN
     }
 
     /// A present bar at which the gain may change.
-    fn serial(&mut self, x: f64) -> f64 {
-        let Filter::Serial(before) = self.filter else {
-            return NAN;
-        };
+    fn serial(&mut self, before: f64, phase: usize, x: f64) -> f64 {
         let predicted = self.variance + self.q;
         let gain = predicted / (predicted + self.r);
         let variance = gain * self.r;
@@ -106,25 +122,13 @@ impl Level {
         };
         // A gain of one makes every bar its own estimate, which needs no mean.
         self.filter = if variance >= self.variance && gain < 1.0 {
-            let mut mean = Ewm::new(gain, Gap::Hold);
-            mean.seed(estimate);
+            let mean = Ewm::going_on(gain, Gap::Hold, phase, estimate);
             Filter::Steady { gain, mean }
         } else {
-            Filter::Serial(estimate)
+            Filter::Serial { estimate, phase }
         };
         self.variance = if first { self.r } else { variance };
         estimate
-    }
-}
-
-/// How many of the leading values are present.
-#[inline(always)]
-fn present_prefix(x: &[f64]) -> usize {
-    // Without a branch per value, so that the common answer, all of them, vectorises.
-    if x.iter().fold(false, |any, x| any | x.is_nan()) {
-        x.iter().take_while(|x| !x.is_nan()).count()
-    } else {
-        x.len()
     }
 }
 
@@ -136,9 +140,10 @@ impl State for Level {
     fn save(&self, to: &mut Writer) {
         to.float(self.variance);
         match &self.filter {
-            Filter::Serial(estimate) => {
+            Filter::Serial { estimate, phase } => {
                 to.flag(false);
                 to.float(*estimate);
+                to.integer(*phase as u64);
             }
             Filter::Steady { gain, mean } => {
                 to.flag(true);
@@ -162,7 +167,10 @@ impl State for Level {
             mean.load(from)?;
             Filter::Steady { gain, mean }
         } else {
-            Filter::Serial(from.float()?)
+            Filter::Serial {
+                estimate: from.float()?,
+                phase: from.below(BARS, "a block is longer than blocks are")?,
+            }
         };
         Ok(())
     }
@@ -176,7 +184,7 @@ mod tests {
 
     fn bars_until_steady(level: &mut Level) -> Option<usize> {
         (1..100_000).find(|_| {
-            level.run(&[100.0], &mut [NAN]);
+            level.run(Order::Bars, &[100.0], &mut [NAN]);
             matches!(level.filter, Filter::Steady { .. })
         })
     }
@@ -185,8 +193,8 @@ mod tests {
     fn the_gain_is_held_soon_and_moves_after_a_gap() {
         let mut level = Level::new(0.01, 1.0);
         assert_eq!(bars_until_steady(&mut level), Some(6));
-        level.run(&[NAN], &mut [0.0]);
-        assert!(matches!(level.filter, Filter::Serial(_)));
+        level.run(Order::Bars, &[NAN], &mut [0.0]);
+        assert!(matches!(level.filter, Filter::Serial { .. }));
         assert!(bars_until_steady(&mut level).is_some());
         assert!(bars_until_steady(&mut Level::new(1e4, 1e-2)).is_some());
         // The variance of a level that does not move falls with the number of bars.
@@ -197,7 +205,7 @@ mod tests {
     fn a_level_that_does_not_move_is_the_mean() {
         let x: Vec<f64> = (0..64).map(f64::from).collect();
         let mut out = vec![0.0; 64];
-        Level::new(3.0, 0.0).run(&x, &mut out);
+        Level::new(3.0, 0.0).run(Order::Bars, &x, &mut out);
         for (t, mean) in out.iter().enumerate() {
             assert!((mean - t as f64 / 2.0).abs() < 1e-12);
         }
@@ -207,7 +215,7 @@ mod tests {
     fn a_constant_series_is_exact() {
         for (r, q) in [(0.01, 1.0), (1e4, 1.0), (1.0, 0.0), (1e-12, 1e12)] {
             let mut out = [0.0; 200];
-            Level::new(r, q).run(&[1.1; 200], &mut out);
+            Level::new(r, q).run(Order::Bars, &[1.1; 200], &mut out);
             assert_eq!(out, [1.1; 200]);
         }
     }

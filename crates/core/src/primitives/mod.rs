@@ -15,11 +15,15 @@
 pub mod delay;
 pub mod garch;
 pub mod level;
+pub mod order;
 pub mod recurrence;
 pub mod window;
 
 /// The one NaN that leaves a kernel.
 pub const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0000);
+
+/// The first NaN in the order of bits, where infinity comes just before.
+pub(crate) const ABOVE_INFINITY: f64 = f64::from_bits(f64::INFINITY.to_bits() + 1);
 
 /// Replaces any NaN by [`NAN`].
 ///
@@ -32,6 +36,21 @@ pub fn canonical(value: f64) -> f64 {
     } else {
         value.to_bits()
     })
+}
+
+/// Whether every value is below `limit` in magnitude, and none is NaN. `limit` is above zero.
+///
+/// On bits, in whose order the magnitudes stand: unlike comparisons, which end in flags, these sums
+/// stay in the lanes they came in.
+#[inline(always)]
+#[must_use]
+pub fn all_below(limit: f64, values: &[f64]) -> bool {
+    const SIGN: u64 = 1 << 63;
+    let to_sign = SIGN - limit.to_bits();
+    let over = values.iter().fold(0, |over, value| {
+        over | ((value.to_bits() & !SIGN) + to_sign)
+    });
+    over & SIGN == 0
 }
 
 /// Correctly rounded square root.

@@ -21,7 +21,7 @@
 //! longer one. So a constant window gives exactly the constant and a deviation of exactly zero.
 
 use super::delay::Ring;
-use super::{NAN, sqrt};
+use super::{NAN, all_below, sqrt};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
@@ -97,8 +97,13 @@ struct Tree<F, const P: usize> {
     /// The inputs of the last window: all that has to be saved.
     inputs: Ring,
     bars: usize,
+    /// Calm values in a row at the end, see [`CALM`].
+    calm: usize,
     fold: core::marker::PhantomData<F>,
 }
+
+/// Nothing overflows in a window of values below this.
+const CALM: f64 = f64::from_bits((980 + 1023) << 52);
 
 /// Pieces of `2^level` bars at some successive bars, with their place in the windows there.
 struct Piece<'a, const P: usize> {
@@ -107,6 +112,8 @@ struct Piece<'a, const P: usize> {
     newer: usize,
     /// The bars whose windows these are pieces of, counted from the first of the run.
     at: Range<usize>,
+    /// Whether those windows hold numbers below [`CALM`] and nothing else.
+    calm: bool,
     columns: [&'a [f64]; P],
 }
 
@@ -123,6 +130,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             rings,
             inputs: Ring::new(period - 1)?,
             bars: 0,
+            calm: 0,
             fold: core::marker::PhantomData,
         })
     }
@@ -131,6 +139,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     #[inline(always)]
     fn run<const N: usize>(&mut self, x: &[f64], mut piece: impl FnMut(Piece<'_, P>)) {
         let n = x.len();
+        let calm = self.is_calm(x);
         let (mut current, mut joined) = ([[0.0; N]; P], [[0.0; N]; P]);
         let (mut current, mut joined) = (&mut current, &mut joined);
         for j in 0..n {
@@ -152,6 +161,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
                         level,
                         newer,
                         at,
+                        calm,
                         columns,
                     });
                 }
@@ -160,6 +170,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
                     level,
                     newer,
                     at: from_rings..n,
+                    calm,
                     columns,
                 });
             }
@@ -193,10 +204,24 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         self.bars = self.bars.wrapping_add(n);
     }
 
+    /// Takes note of the next values; whether every window that ends at one of them is calm.
+    #[inline(always)]
+    fn is_calm(&mut self, x: &[f64]) -> bool {
+        let before = self.calm >= self.period - 1;
+        let calm = all_below(CALM, x);
+        self.calm = if calm {
+            self.calm.saturating_add(x.len())
+        } else {
+            x.iter().rev().take_while(|x| x.abs() < CALM).count()
+        };
+        before && calm
+    }
+
     fn reset(&mut self) {
         self.rings.iter_mut().for_each(Ring::clear);
         self.inputs.clear();
         self.bars = 0;
+        self.calm = 0;
     }
 
     fn save(&self, to: &mut Writer) {
@@ -242,6 +267,12 @@ impl Joint {
             newer * self.newer + older * self.older
         }
     }
+
+    /// The same, of pieces of calm windows.
+    #[inline(always)]
+    fn calm_mean(&self, newer: f64, older: f64) -> f64 {
+        older + (newer - older) * self.newer
+    }
 }
 
 /// `2^-level`
@@ -272,6 +303,7 @@ impl WindowMean {
                  level,
                  newer,
                  at,
+                 calm,
                  columns: [sum],
              }| {
                 let scale = reciprocal(level);
@@ -280,9 +312,16 @@ impl WindowMean {
                     for (mean, &sum) in mean.iter_mut().zip(sum) {
                         *mean = sum * scale;
                     }
+                    return;
+                }
+                let joint = Joint::new(newer, level);
+                let rows = mean.iter_mut().zip(sum);
+                if calm {
+                    for (mean, &sum) in rows {
+                        *mean = joint.calm_mean(*mean, sum * scale);
+                    }
                 } else {
-                    let joint = Joint::new(newer, level);
-                    for (mean, &sum) in mean.iter_mut().zip(sum) {
+                    for (mean, &sum) in rows {
                         *mean = joint.mean(*mean, sum * scale);
                     }
                 }
@@ -328,6 +367,7 @@ impl WindowMoments {
                  level,
                  newer,
                  at,
+                 calm,
                  columns: [sum, scaled],
              }| {
                 let scale = reciprocal(level);
@@ -341,15 +381,19 @@ impl WindowMoments {
                         *mean = sum * scale;
                         *squares = scaled * scale;
                     }
-                } else {
-                    let joint = Joint::new(newer, level);
-                    for ((mean, squares), (&sum, &scaled)) in rows {
-                        let older = sum * scale;
-                        let difference = *mean - older;
-                        *squares =
-                            (*squares + scaled * scale) + difference * difference * joint.squares;
-                        *mean = joint.mean(*mean, older);
-                    }
+                    return;
+                }
+                let joint = Joint::new(newer, level);
+                for ((mean, squares), (&sum, &scaled)) in rows {
+                    let older = sum * scale;
+                    let difference = *mean - older;
+                    *squares =
+                        (*squares + scaled * scale) + difference * difference * joint.squares;
+                    *mean = if calm {
+                        joint.calm_mean(*mean, older)
+                    } else {
+                        joint.mean(*mean, older)
+                    };
                 }
             },
         );
@@ -391,7 +435,8 @@ impl WindowScore {
     }
 
     /// Takes the next `N` values at most and replaces them by their scores.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run<const N: usize>(&mut self, values: &mut [f64]) {
         let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
         let squares = &mut squares[..values.len()];

@@ -23,7 +23,7 @@ Column: TypeAlias = npt.NDArray[np.float64]
 LIMIT = 2.0**1000
 
 #: Bars of a block of the recurrence.
-BARS = 8
+BARS = 16
 
 #: Variance at the first return.
 LONG_RUN = 1e-6
@@ -47,24 +47,25 @@ class Ewm:
     Starts with the first present value. A missing value repeats the result; unless `hold`, the
     weight of the past decays all the same.
 
-    Bars are taken in blocks of eight, counted from the first bar after a start or a gap. Within a
-    block, prices are relative to a level ``c`` near them, and a weighted sum of the block's own
-    bars, the `scan`, runs from zero. With ``z`` the mean before the block, relative to the level,
-    ``y[k] = c + (scan[k] + beta**(k+1) * z)``.
+    Bars are taken in blocks, which end at every :data:`BARS`-th bar; after a start or a gap a
+    shorter one begins. Within a block, prices are relative to a level ``c`` near them, and a
+    weighted sum of the block's own bars, the `scan`, runs from zero. With ``z`` the mean before the
+    block, relative to the level, ``y[k] = c + (scan[k] + beta**(k+1) * z)``.
     """
 
     def __init__(self, alpha: float, *, hold: bool = False) -> None:
         self.alpha = alpha
         self.powers = _powers(alpha)
         self.hold = hold
+        self.phase = 0  # bars taken, modulo BARS
         self.mean = math.nan  # the last result
         self.weight = 1.0  # of the past, at the next bar outside a block
         self.in_block = False
         self.last = math.nan  # the last present value
         # The last block: its level, the past before it, the scan so far and its number of bars.
-        # A full one waits for the next block's level.
+        # One that has ended, and an empty one, wait for the next block's level.
         self.level = self.past = self.scan = 0.0
-        self.count = BARS
+        self.count = 0
 
     def run(self, x: Column) -> Column:
         out = np.empty_like(x)
@@ -73,12 +74,20 @@ class Ewm:
         while start < len(x):
             stop = _next(extraordinary, start, len(x))
             if self.in_block and stop > start:
+                if self.phase:  # no further than the end of this block
+                    stop = min(stop, start + BARS - self.phase)
                 out[start:stop] = self._blocks(x[start:stop])
+                self.skip(stop - start)
                 start = stop
             else:
                 out[start] = self._serial(float(x[start]))
+                self.skip()
                 start += 1
         return out
+
+    def skip(self, bars: int = 1) -> None:
+        """Let bars pass that are not for the mean."""
+        self.phase = (self.phase + bars) % BARS
 
     def seed(self, mean: float) -> None:
         """Start over from a mean that was formed elsewhere."""
@@ -86,7 +95,7 @@ class Ewm:
 
     def _serial(self, x: float) -> float:
         """One bar outside a block: after a start or a gap, or of extreme value."""
-        beta = float(self.powers[0])
+        beta = float(self.powers[1])
         if self.in_block:
             self.in_block, self.weight = False, 1.0
         if math.isnan(x):
@@ -105,14 +114,14 @@ class Ewm:
 
     def _settle(self, mean: float, last: float) -> None:
         self.mean, self.weight, self.last = mean, 1.0, last
-        self.in_block = abs(mean) < LIMIT and abs(last) < LIMIT and self.powers[0] != 0.0
+        self.in_block = abs(mean) < LIMIT and abs(last) < LIMIT and self.powers[1] != 0.0
         self.level = mean if self.in_block else 0.0
         self.past = self.scan = 0.0
-        self.count = BARS
+        self.count = 0
 
     def _blocks(self, x: Column) -> Column:
         """Bars of ordinary value: all blocks at once, one row each."""
-        begun = self.count % BARS
+        begun = self.count if self.phase else 0
         rows = -(-(begun + len(x)) // BARS)
         grid = np.zeros((rows, BARS))
         grid.flat[begun : begun + len(x)] = x
@@ -123,7 +132,7 @@ class Ewm:
         if begun:
             level[0] = self.level
 
-        beta, beta8 = float(self.powers[0]), float(self.powers[-1])
+        beta = float(self.powers[1])
         scan = self.alpha * (grid - level[:, None])
         if begun:
             scan[0, begun - 1] = self.scan
@@ -134,13 +143,14 @@ class Ewm:
         # From block to block: one multiplication and one addition carry the past.
         past = self.past
         if not begun:
-            past = float((self.scan + (self.level - level[0])) + beta8 * past)
-        pasts = [past]
+            decay = float(self.powers[self.count])
+            past = float((self.scan + (self.level - level[0])) + decay * past)
+        pasts, decay = [past], float(self.powers[BARS])
         for gain in (scan[:-1, -1] + (level[:-1] - level[1:])).tolist():
-            past = gain + beta8 * past
+            past = gain + decay * past
             pasts.append(past)
 
-        result = level[:, None] + (scan + self.powers * np.array(pasts)[:, None])
+        result = level[:, None] + (scan + self.powers[1:] * np.array(pasts)[:, None])
         out: Column = result.ravel()[begun : begun + len(x)]
         self.count = (begun + len(x) - 1) % BARS + 1
         self.level, self.past, self.scan = float(level[-1]), past, float(scan[-1, self.count - 1])
@@ -148,6 +158,7 @@ class Ewm:
         return out
 
     def save(self, to: Writer) -> None:
+        to.integer(self.phase)
         to.float(self.mean)
         to.float(self.weight)
         to.flag(self.in_block)
@@ -156,12 +167,15 @@ class Ewm:
             to.integer(self.count)
 
     def load(self, source: Reader) -> None:
+        self.phase = source.integer()
+        if self.phase >= BARS:
+            raise StateError("a block is longer than blocks are")
         self.mean, self.weight = source.float(), source.float()
         self.in_block = source.flag()
         if self.in_block:
             self.last, self.level, self.past, self.scan = source.floats(4).tolist()
             self.count = source.integer()
-            if not 1 <= self.count <= BARS:
+            if self.count > (self.phase or BARS):
                 raise StateError("a block is longer than blocks are")
 
 
@@ -179,6 +193,7 @@ class Level:
         self.estimate = math.nan  # the last one, until the gain is held
         self.gain = math.nan  # the one that is held, and the mean that has it
         self.mean: Ewm | None = None
+        self.phase = 0  # bars taken until then, modulo BARS
 
     def run(self, x: Column) -> Column:
         out = np.empty_like(x)
@@ -198,12 +213,14 @@ class Level:
 
     def _missing(self) -> float:
         if self.mean is not None:
-            self.estimate, self.mean = self.mean.mean, None
+            self.estimate, self.phase, self.mean = self.mean.mean, self.mean.phase, None
+        self.phase = (self.phase + 1) % BARS
         self.variance += self.q
         return math.nan
 
     def _serial(self, x: float) -> float:
         """One present bar at which the gain may change."""
+        self.phase = (self.phase + 1) % BARS
         before, predicted = self.estimate, self.variance + self.q
         gain = predicted / (predicted + self.r)
         variance = gain * self.r
@@ -216,6 +233,7 @@ class Level:
             self.estimate = (1.0 - gain) * before + gain * x
         if variance >= self.variance and gain < 1.0:
             self.gain, self.mean = gain, Ewm(gain, hold=True)
+            self.mean.skip(self.phase)
             self.mean.seed(self.estimate)
         self.variance = self.r if first else variance
         return self.estimate
@@ -225,6 +243,7 @@ class Level:
         to.flag(self.mean is not None)
         if self.mean is None:
             to.float(self.estimate)
+            to.integer(self.phase)
         else:
             to.float(self.gain)
             self.mean.save(to)
@@ -241,6 +260,9 @@ class Level:
             self.mean.load(source)
         else:
             self.estimate = source.float()
+            self.phase = source.integer()
+            if self.phase >= BARS:
+                raise StateError("a block is longer than blocks are")
 
 
 class Garch:
@@ -313,8 +335,11 @@ class Wilder:
                     out[start] = self.ewm.mean
             elif self.seed.count or not math.isnan(value):
                 self.refused = True
+            self.ewm.skip()
             start += 1
-        if not self.refused:
+        if self.refused:
+            self.ewm.skip(len(x) - start)
+        else:
             out[start:] = self.ewm.run(x[start:])
         return out
 
@@ -607,17 +632,15 @@ def _delayed(x: Column, by: int) -> Column:
 
 
 def _powers(alpha: float) -> Column:
-    """Return the powers 1 to 8 of the exact ``1 - alpha``, to the last digit.
+    """Return the powers 0 to BARS of the exact ``1 - alpha``, to the last digit.
 
     With twice the digits, each number as the sum of two (Dekker, 1971).
     """
     rounded = 1.0 - alpha
-    p1 = rounded, (1.0 - rounded) - alpha
-    p2 = _product(p1, p1)
-    p3 = _product(p2, p1)
-    p4 = _product(p2, p2)
-    higher = [_product(p4, p) for p in (p1, p2, p3, p4)]
-    return np.array([high for high, _ in (p1, p2, p3, p4, *higher)])
+    powers = [(1.0, 0.0), (rounded, (1.0 - rounded) - alpha)]
+    for k in range(2, BARS + 1):
+        powers.append(_product(powers[k // 2], powers[k - k // 2]))
+    return np.array([high for high, _ in powers])
 
 
 def _product(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:

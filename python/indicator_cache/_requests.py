@@ -1,4 +1,7 @@
-"""Indicators as they are asked for on the command line: ``ema:20``, ``macd``, ``sma:50@high``."""
+"""Indicators as they are asked for in words: ``ema:20``, ``macd``, ``sma:50@high``.
+
+On the command line and in :meth:`IndicatorCache.table`; also, how their columns are called.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from .._generated.catalog import BY_NAME
-from .._series import FIELDS
-from ..errors import ParameterError
-from ..spec import IndicatorSpec, Parameter, Value
-from .errors import CommandError
+from ._frames import FIELDS
+from ._generated.catalog import BY_NAME
+from .errors import ParameterError, RequestError
+from .spec import IndicatorSpec, Parameter, Value
 
 __all__ = ["Request", "find", "parse", "parse_all"]
 
@@ -50,7 +52,7 @@ def parse_all(texts: Sequence[str], default_source: str) -> list[Request]:
 
     Raises
     ------
-    CommandError
+    RequestError
         When some are not understood; it names all of them.
     """
     requests: list[Request] = []
@@ -58,13 +60,13 @@ def parse_all(texts: Sequence[str], default_source: str) -> list[Request]:
     for text in texts:
         try:
             request = parse(text, default_source)
-        except CommandError as error:
+        except RequestError as error:
             complaints.append(f"{text!r}: {error}")
         else:
             if request not in requests:
                 requests.append(request)
     if complaints:
-        raise CommandError("; ".join(complaints))
+        raise RequestError("; ".join(complaints))
     return requests
 
 
@@ -73,7 +75,7 @@ def parse(text: str, default_source: str) -> Request:
 
     Raises
     ------
-    CommandError
+    RequestError
         When it is not understood.
     """
     text, has_source, source = text.partition("@")
@@ -83,11 +85,11 @@ def parse(text: str, default_source: str) -> Request:
     if spec.inputs != ("x",):
         if has_source:
             inputs = ", ".join(spec.inputs)
-            raise CommandError(f"{spec.name} takes no source, since it reads {inputs}")
+            raise RequestError(f"{spec.name} takes no source, since it reads {inputs}")
         return Request(spec, values, None)
     source = source.strip().lower() if has_source else default_source
     if source not in FIELDS:
-        raise CommandError(f"the source must be one of {', '.join(FIELDS)}, got {source!r}")
+        raise RequestError(f"the source must be one of {', '.join(FIELDS)}, got {source!r}")
     return Request(spec, values, source)
 
 
@@ -96,21 +98,21 @@ def find(name: str) -> IndicatorSpec:
 
     Raises
     ------
-    CommandError
+    RequestError
         When there is none of that name.
     """
     if name in BY_NAME:
         return BY_NAME[name]
     similar = difflib.get_close_matches(name.lower(), BY_NAME, n=1)
     hint = f"did you mean {similar[0]}?" if similar else "indicator-cache list tells what there is"
-    raise CommandError(f"unknown indicator {name!r}; {hint}")
+    raise RequestError(f"unknown indicator {name!r}; {hint}")
 
 
 def _read_values(spec: IndicatorSpec, texts: list[str]) -> dict[str, Value]:
     parameters = {parameter.name: parameter for parameter in spec.parameters}
     if len(texts) > len(parameters):
         names = ", ".join(parameters) or "none"
-        raise CommandError(
+        raise RequestError(
             f"{spec.name} has {len(parameters)} parameters ({names}), got {len(texts)} values"
         )
     given: dict[str, Value] = {}
@@ -120,22 +122,22 @@ def _read_values(spec: IndicatorSpec, texts: list[str]) -> dict[str, Value]:
         if has_name:
             named, name = True, name.strip()
         elif named:
-            raise CommandError(f"{text!r} comes after a named value, so it needs a name too")
+            raise RequestError(f"{text!r} comes after a named value, so it needs a name too")
         else:
             name, value = in_order, text
         if name not in parameters:
-            raise CommandError(f"{spec.name} has no parameter {name!r}: {', '.join(parameters)}")
+            raise RequestError(f"{spec.name} has no parameter {name!r}: {', '.join(parameters)}")
         if name in given:
-            raise CommandError(f"{name} is given twice")
+            raise RequestError(f"{name} is given twice")
         try:
             given[name] = _read_value(parameters[name], value.strip())
         except ParameterError as error:
-            raise CommandError(str(error)) from None
+            raise RequestError(str(error)) from None
     values = {name: given.get(name, parameter.default) for name, parameter in parameters.items()}
     try:
         spec.checked(values.values())
     except ParameterError as error:
-        raise CommandError(str(error)) from None
+        raise RequestError(str(error)) from None
     return values
 
 
