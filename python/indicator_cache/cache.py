@@ -400,6 +400,101 @@ class IndicatorCache(CacheMethods):
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def local(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        name: str,
+        idx: int,
+        *,
+        lookback: int = 400,
+        source: str | None = None,
+        **params: object,
+    ) -> Result:
+        """Return an indicator as if there were no bars but the last ones up to some bar.
+
+        Computed anew on every call, and not kept.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        name
+            Name of the indicator, as in :func:`catalog`.
+        idx
+            Last bar of the window, negative counting from the end. Beyond the last bar, the last.
+        lookback
+            Bars of the window; fewer where there are not as many.
+        source, **params
+            As in :meth:`get`.
+
+        Returns
+        -------
+        The results at the bars of the window, as :meth:`get` would return them. No bars, where
+        `idx` is before the first one.
+
+        Raises
+        ------
+        UnknownSeriesError, ParameterError, SchemaError
+            As :meth:`get`.
+        """
+        spec = find_spec(BY_NAME, name)
+        values = spec.normalise(params)
+        if source is not None and spec.inputs != ("x",):
+            raise ParameterError("source", source, f"left out: {name} has inputs of its own")
+        source = "close" if source is None else source
+        check_source(source)
+        bars, last = whole(lookback), whole(idx)
+        if bars is None or bars < 1:
+            raise ParameterError("lookback", lookback, "a whole number from 1 on")
+        if last is None:
+            raise ParameterError("idx", idx, "a whole number")
+        series = self._find(tf, pt)
+        end = min(last if last >= 0 else last + series.bars, series.bars - 1) + 1
+        window = slice(max(end - bars, 0), max(end, 0))
+        inputs = [column[window] for column in _inputs(spec, series, source)]
+        outputs = [np.empty(len(inputs[0])) for _ in spec.outputs]
+        (self._backend or backends.active()).run(spec, values, inputs, outputs)
+        return results(spec, outputs)
+
+    def garch_volatility_local(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        idx: int,
+        lookback: int = 400,
+        *,
+        source: str = "close",
+        **params: object,
+    ) -> FloatArray:
+        """Volatility on the bars up to `idx` alone; see :meth:`local`, :meth:`garch_volatility`."""
+        volatility: FloatArray = self.local(
+            tf, pt, "garch_volatility", idx, lookback=lookback, source=source, **params
+        )
+        return volatility
+
+    def kalman_garch_zscore_local(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        idx: int,
+        lookback: int = 400,
+        *,
+        source: str = "close",
+        **params: object,
+    ) -> float | None:
+        """Score at `idx` from the bars up to it; see :meth:`local`, :meth:`kalman_garch_zscore`.
+
+        None where there is none, or it is not finite, or `idx` is not a bar.
+        """
+        scores: FloatArray = self.local(
+            tf, pt, "kalman_garch_zscore", idx, lookback=lookback, source=source, **params
+        )
+        if not -len(self) <= idx < len(self):
+            return None
+        score = float(scores[-1])
+        return score if np.isfinite(score) else None
+
     @overload
     def ema_stepwise(
         self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., i: None = ...
