@@ -56,6 +56,17 @@ def test_short_names(cache: ic.IndicatorCache) -> None:
         assert cache.kalman_garch_zscore_local("M1", "bid", idx, lookback) is None
 
 
+def test_the_stepwise_score_is_that_of_the_view() -> None:
+    steps = np.arange(900) % 5 == 0
+    cache = ic.IndicatorCache({"M5": {"bid": BARS | {"new_bar": steps}}})
+    view = cache.view("M5", "bid", stepwise=True)
+    expected = view.kalman_zscore("close", 20, 4.0, 0.5)
+    assert cache.kalman_zscore_stepwise("M5", "bid", "close", 20, 4.0, 0.5) is expected
+    last = cache.kalman_zscore_stepwise("M5", "bid", window=20, R=4.0, Q=0.5, i=703)
+    np.testing.assert_equal(last, expected[703])
+    assert not np.array_equal(expected, cache.kalman_zscore("M5", "bid", "close", 20, 4.0, 0.5))
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

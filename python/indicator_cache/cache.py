@@ -521,6 +521,20 @@ class IndicatorCache(CacheMethods):
         """Exponential moving average over new candles only; see :meth:`view` and :meth:`ema`."""
         return self._get(BY_NAME["ema"], tf, pt, source, (period,), i, stepwise=True)
 
+    def kalman_zscore_stepwise(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str = "close",
+        window: int = 100,
+        R: float = 0.01,  # noqa: N803 - a filter's R and Q are known by these names
+        Q: float = 1.0,  # noqa: N803
+        i: int | None = None,
+    ) -> Result:
+        """Score over new candles only; see :meth:`view` and :meth:`kalman_zscore`."""
+        values = (window, R, Q)
+        return self._get(BY_NAME["kalman_zscore"], tf, pt, source, values, i, stepwise=True)
+
     @overload
     def bollinger_stepwise(
         self,
