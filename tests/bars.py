@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 import indicator_cache as ic
+from indicator_cache.spec import Value
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Bars: TypeAlias = dict[str, Array]
+Params: TypeAlias = dict[str, Value]
 
 FIELDS = ("open", "high", "low", "close", "volume")
 
@@ -145,24 +147,46 @@ class Case(NamedTuple):
     """An indicator with parameters."""
 
     name: str
-    params: dict[str, float]
+    params: Params
 
 
-def parameter_sets(spec: ic.IndicatorSpec) -> Iterator[dict[str, float]]:
+def other_value(parameter: ic.spec.Parameter, turn: int) -> Value:
+    """A word, a flag or nothing, where that is what the parameter may be; else a number."""
+    if parameter.optional and turn % 2 == 0:
+        return None
+    if parameter.kind == "choice":
+        return parameter.options[turn % len(parameter.options)]
+    if parameter.kind == "flag":
+        return turn % 2 == 0
+    return parameter.min if parameter.default is None else parameter.default
+
+
+def obeying(spec: ic.IndicatorSpec, params: Params) -> Params:
+    """The same, with floats that break a rule replaced by their defaults."""
+    if all(rule.holds(*params.values()) for rule in spec.rules):
+        return params
+    usual = {p.name: p.default for p in spec.parameters if p.kind == "float"}
+    return params | usual
+
+
+def parameter_sets(spec: ic.IndicatorSpec) -> Iterator[Params]:
     """Parameters to try with an indicator, read off its declaration."""
     yield {}
     if not spec.parameters:
         return
     for turn in range(len(_PERIODS)):
-        params: dict[str, float] = {}
+        params: Params = {}
         for place, parameter in enumerate(spec.parameters):
-            if parameter.kind == "integer":
+            other = other_value(parameter, turn)
+            if isinstance(other, (bool, str)) or other is None:
+                params[parameter.name] = other
+            elif parameter.kind == "integer":
                 value = _PERIODS[(turn + 2 * place) % len(_PERIODS)]
                 params[parameter.name] = max(value, int(parameter.min))
             else:
-                choices = (parameter.default, parameter.min, 0.1, parameter.max)
+                choices = (other, parameter.min, 0.1, parameter.max)
                 params[parameter.name] = float(np.clip(choices[turn % 4], *parameter[2:4]))
-        yield params
+        yield obeying(spec, params)
 
 
 def columns_of(spec: ic.IndicatorSpec, bars: Bars, source: str = "close") -> list[Array]:
@@ -178,7 +202,7 @@ def as_columns(result: object) -> dict[str, Array]:
     return {"": result}
 
 
-def compute(name: str, bars: Bars, params: dict[str, float] | None = None) -> dict[str, Array]:
+def compute(name: str, bars: Bars, params: Params | None = None) -> dict[str, Array]:
     """The outputs of an indicator over bars, with the backend in use."""
     columns = columns_of(ic.catalog()[name], bars)
     return as_columns(getattr(ic, name)(*columns, **(params or {})))

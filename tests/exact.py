@@ -16,11 +16,13 @@ are written out here once more, for exactness; nothing of the package is used.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from decimal import Context, Decimal
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .bars import Array
 
@@ -314,6 +316,48 @@ def atr(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
     return [Exact(values, larger(values, faded(levels, alpha), alpha))]
 
 
+def choppiness(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
+    ways = windows(true_range(high, low, close)[0].values, period)
+    digits = logarithm_to_ten(period, 1)
+    values: Column = []
+    sizes: Column = []
+    negated: Column = [None if value is None else -value for value in low]
+    for way, top, bottom in zip(ways, largest(high, period), largest(negated, period), strict=True):
+        value: Number = None
+        size: Number = None
+        if way is not None and top is not None and bottom is not None:
+            distance = top + bottom
+            if distance and way * distance > 0:
+                value = share(logarithm_to_ten(way, distance), digits)
+                # With few digits, or none that a float has, there is no relative error to speak of.
+                if min(way, abs(distance)) > SMALLEST << 60 and max(way, distance) < HUGE:
+                    size = share(ONE, digits) + abs(value)
+            elif distance and way == 0:
+                # Minus infinity.
+                value = 0
+        values.append(value)
+        sizes.append(size)
+    return [Exact(values, sizes)]
+
+
+def largest(x: Column, period: int) -> Column:
+    """The largest of the last values; None unless all are present."""
+    out: Column = []
+    falling: deque[tuple[int, int]] = deque()
+    gap = -1
+    for t, value in enumerate(x):
+        if value is None:
+            gap = t
+        else:
+            while falling and falling[-1][1] <= value:
+                falling.pop()
+            falling.append((t, value))
+        while falling and falling[0][0] <= t - period:
+            falling.popleft()
+        out.append(falling[0][1] if t - period >= gap else None)
+    return out
+
+
 def dmi(high: Column, low: Column, close: Column, period: int) -> list[Exact]:
     alpha = Fraction(1, period)
     up, down = minus(high, delayed(high, 1)), minus(delayed(low, 1), low)
@@ -384,8 +428,213 @@ def bollinger(x: Column, period: int, std_factor: float) -> list[Exact]:
     return [Exact(upper, band_size), Exact(middle, size), Exact(lower, band_size)]
 
 
+def zscore(x: Column, window: int) -> list[Exact]:
+    mean, std = mean_and_std(x, window)
+    size, _ = mean_and_std(sizes_of(x), window)
+    return [scores(minus(x, mean), std, size, size)]
+
+
+def scores(distance: Column, std: Column, size: Column, size_of_std: Column) -> Exact:
+    """Distances in deviations, with the magnitudes of the errors of both."""
+    values: Column = []
+    sizes: Column = []
+    for away, deviation, scale, other in zip(distance, std, size, size_of_std, strict=True):
+        if away is None or deviation is None or (away == 0 and deviation == 0):
+            values.append(None)
+            sizes.append(None)
+            continue
+        errors_of_std = deviation + (other or 0) + SMALLEST_ROOT
+        # What is divided by must be known, at least to a few digits.
+        if scale is None or other is None or deviation <= errors_of_std >> 44:
+            values.append(0)
+            sizes.append(None)
+            continue
+        value = away * ONE // deviation
+        values.append(value)
+        sizes.append((scale * ONE + abs(value) * errors_of_std) // deviation)
+    return Exact(values, sizes)
+
+
+def own_scores(x: Column, mean: Column, size: Column, window: int) -> Exact:
+    """Distances from a mean in their own deviations, where `size` is the mean's magnitude."""
+    distance = minus(x, mean)
+    _, std = mean_and_std(distance, window)
+    spread, _ = mean_and_std(sizes_of(distance), window)
+    known = [None if e is None else s for e, s in zip(distance, size, strict=True)]
+    return scores(distance, std, size, plus(spread, largest(known, window)))
+
+
+def residual_zscore(
+    x: Column, window: int, mean_source: str, ema_period: int | None
+) -> list[Exact]:
+    if mean_source == "ema":
+        ((mean, size),) = ema(x, ema_period or window)
+    else:
+        ((mean, size),) = sma(x, window)
+    return [own_scores(x, mean, size, window)]
+
+
+def kalman_zscore(x: Column, window: int, R: float, Q: float) -> list[Exact]:  # noqa: N803
+    ((mean, size),) = kalman_mean(x, R, Q)
+    return [own_scores(x, mean, size, window)]
+
+
+def kalman_garch_zscore(
+    x: Column,
+    R: float,  # noqa: N803
+    Q: float,  # noqa: N803
+    *garch: Any,  # noqa: ANN401 - the parameters there
+    **named: Any,  # noqa: ANN401
+) -> list[Exact]:
+    ((mean, mean_size),) = kalman_mean(x, R, Q)
+    ((volatility, volatility_size),) = garch_volatility(x, *garch, **named)
+    values: Column = []
+    sizes: Column = []
+    for price, level, level_size, unit, unit_size in zip(
+        x, mean, mean_size, volatility, volatility_size, strict=True
+    ):
+        if price is None or level is None or unit is None or not price * unit:
+            values.append(None)
+            sizes.append(None)
+            continue
+        whole = abs(price) * unit // ONE
+        if unit_size is None or level_size is None or whole < SMALLEST << 60:
+            values.append(0)
+            sizes.append(None)
+            continue
+        value = (price - level) * ONE // whole
+        values.append(value)
+        of_unit = abs(value) + abs(value) * unit_size // unit
+        sizes.append(level_size * ONE // whole + of_unit)
+    return [Exact(values, sizes)]
+
+
+def kalman_mean(x: Column, R: float, Q: float) -> list[Exact]:  # noqa: N803
+    r, q = number(R), number(Q)
+    values: Column = []
+    sizes: Column = []
+    estimate: Number = None
+    variance = error = before = 0
+    recent: deque[int] = deque([0] * BLOCK, BLOCK)
+    for value in x:
+        if value is None:
+            variance += q
+            values.append(None)
+            sizes.append(None)
+            continue
+        recent.append(min(abs(value), before))
+        before = abs(value)
+        if estimate is None:
+            estimate, variance = value, r
+        else:
+            gain = (variance + q) * ONE // (variance + q + r)
+            error += max(abs(value), abs(estimate), *recent) - gain * error // ONE
+            estimate += gain * (value - estimate) // ONE
+            variance = gain * r // ONE
+        values.append(estimate)
+        sizes.append(error)
+    return [Exact(values, sizes)]
+
+
+def garch_volatility(
+    x: Column,
+    alpha: float,
+    beta: float,
+    omega: float | None,
+    use_log_returns: bool,  # noqa: FBT001 - as it is declared
+    scale: float,
+    min_periods: int,
+    sigma_floor: float,
+) -> list[Exact]:
+    a, b, times, floor = number(alpha), number(beta), number(scale), number(sigma_floor)
+    lowest = max((ONE - a - b) * MILLIONTH // ONE, MILLIONTH * MILLIONTH // ONE)
+    steady = lowest if omega is None else number(omega)
+    floor = floor * floor // ONE
+    values: Column = []
+    sizes: Column = []
+    mean: Number = None
+    variance = surprise = error = bars = 0
+    error_of_last = 0
+    before: Number = None
+    known = True
+    for value in x:
+        one = None
+        if value is not None and before is not None and before:
+            one = logarithm(value, before) if use_log_returns else (value - before) * ONE // before
+        before = value
+        if one is not None:
+            one = one * times // ONE
+        if mean is None:
+            if one is None:
+                values.append(None)
+                sizes.append(None)
+                continue
+            mean = one
+            variance = error = max(MILLIONTH, floor)
+        else:
+            bars += 1
+            if one is not None:
+                variance = max(steady + (a * surprise + b * variance) // ONE, floor)
+                error = (b * error + a * error_of_last) // ONE + variance
+                # Where the squares of floats would overflow or vanish, nothing can be known.
+                deviation = abs(one - mean)
+                known &= deviation < HUGE >> 500 and variance > SMALLEST << 20
+                surprise = deviation * deviation // ONE
+                error_of_last = deviation * (times + abs(one) + abs(mean)) // ONE
+        if bars < min_periods:
+            values.append(None)
+            sizes.append(None)
+            continue
+        volatility = math.isqrt(variance * ONE) * ONE // times
+        values.append(volatility)
+        sizes.append(error * volatility // variance if known else None)
+    return [Exact(values, sizes)]
+
+
+#: A millionth as a float has it.
+MILLIONTH = number(1e-6)
+
+#: Digits of logarithms.
+DIGITS = Context(prec=60, Emin=-(10**6), Emax=10**6)
+
+
+@functools.cache
+def logarithm(value: int, before: int) -> Number:
+    """The logarithm of a ratio to 60 digits; None where there is none."""
+    if value * before <= 0:
+        return None
+    ratio = DIGITS.divide(Decimal(abs(value)), Decimal(abs(before)))
+    numerator, denominator = DIGITS.ln(ratio).as_integer_ratio()
+    return numerator * ONE // denominator
+
+
+@functools.cache
+def logarithm_to_ten(value: int, other: int) -> int:
+    """The same to base ten, of numbers above zero."""
+    ratio = DIGITS.divide(Decimal(abs(value)), Decimal(abs(other)))
+    numerator, denominator = DIGITS.log10(ratio).as_integer_ratio()
+    return numerator * ONE // denominator
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Oracle] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger)
+    for oracle in (
+        ema,
+        sma,
+        rsi,
+        macd,
+        roc,
+        true_range,
+        atr,
+        dmi,
+        bollinger,
+        zscore,
+        kalman_mean,
+        garch_volatility,
+        choppiness,
+        residual_zscore,
+        kalman_zscore,
+        kalman_garch_zscore,
+    )
 }

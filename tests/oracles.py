@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,22 @@ import pandas as pd
 from .bars import Array
 
 Column: TypeAlias = "pd.Series[float]"
+
+
+def rolling_two_pass(x: Array, period: int) -> tuple[Array, Array]:
+    """Mean and sample deviation of each window on its own, in extended precision.
+
+    The running sums of pandas are not good to nine digits on all data, and never for few bars.
+    """
+    mean, std = np.full(len(x), np.nan), np.full(len(x), np.nan)
+    if len(x) >= period:
+        windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.longdouble), period)
+        average = windows.sum(axis=1) / period
+        mean[period - 1 :] = average
+        if period > 1:
+            squares = ((windows - average[:, None]) ** 2).sum(axis=1)
+            std[period - 1 :] = np.sqrt(squares / (period - 1))
+    return mean, std
 
 
 def ewm_loop(x: Array, alpha: float) -> Array:
@@ -87,6 +103,16 @@ def atr(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # 
     return (pd.Series(out),)
 
 
+def choppiness(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # noqa: E741
+    ranges = np.asarray(true_range(h, l, c)[0], np.float64)
+    # Not the running sum of pandas, which remembers spikes.
+    way = rolling_two_pass(ranges, period)[0] * period
+    distance = h.rolling(period).max() - l.rolling(period).min()
+    ratio = way / distance.where(distance != 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (pd.Series(100 * np.log10(ratio) / math.log10(period)),)
+
+
 def dmi(h: Column, l: Column, c: Column, period: int) -> tuple[Column, ...]:  # noqa: E741
     up, down = h.diff(), -l.diff()
     plus_dm = up.where((up > down) & (up > 0), 0.0)
@@ -104,26 +130,111 @@ def bollinger(x: Column, period: int, std_factor: float) -> tuple[Column, ...]:
     return middle + width, middle, middle - width
 
 
+def zscore(x: Column, window: int) -> tuple[Column, ...]:
+    mean, std = rolling_two_pass(np.asarray(x, np.float64), window)
+    return ((x - mean) / std,)
+
+
+def kalman_mean(x: Column, R: float, Q: float) -> tuple[Column, ...]:  # noqa: N803
+    out = []
+    estimate = variance = math.nan
+    for value in x.tolist():
+        if math.isnan(value):
+            variance += Q
+            out.append(value)
+            continue
+        if math.isnan(estimate):
+            estimate, variance = value, R
+        else:
+            predicted = variance + Q
+            gain = predicted / (predicted + R)
+            estimate += gain * (value - estimate)
+            variance = (1 - gain) * predicted
+        out.append(estimate)
+    return (pd.Series(out, dtype=np.float64),)
+
+
+def garch_volatility(
+    x: Column,
+    alpha: float,
+    beta: float,
+    omega: float | None,
+    use_log_returns: bool,  # noqa: FBT001 - as it is declared
+    scale: float,
+    min_periods: int,
+    sigma_floor: float,
+) -> tuple[Column, ...]:
+    ratio = x / x.shift(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        returns = scale * (np.log(ratio) if use_log_returns else ratio - 1)
+    if omega is None:
+        omega = 1e-6 * max(1e-6, 1 - alpha - beta)
+    out = np.full(len(x), np.nan)
+    finite = np.flatnonzero(np.isfinite(returns))
+    if len(finite):
+        first = finite[0]
+        mu = returns[first]
+        v, e2 = max(1e-6, sigma_floor**2), 0.0
+        for t in range(first, len(x)):
+            r = float(returns[t])
+            if t > first and math.isfinite(r):
+                v = max(omega + alpha * e2 + beta * v, sigma_floor**2)
+                e2 = (r - mu) ** 2
+            if t >= first + min_periods:
+                out[t] = math.sqrt(v) / scale
+    return (pd.Series(out),)
+
+
+def own_score(e: Column, window: int) -> tuple[Column, ...]:
+    return (e / rolling_two_pass(np.asarray(e, np.float64), window)[1],)
+
+
+def residual_zscore(
+    x: Column, window: int, mean_source: str, ema_period: int | None
+) -> tuple[Column, ...]:
+    if mean_source == "ema":
+        return own_score(x - ema(x, ema_period or window)[0], window)
+    mean, _ = rolling_two_pass(np.asarray(x, np.float64), window)
+    return own_score(x - mean, window)
+
+
+def kalman_zscore(x: Column, window: int, R: float, Q: float) -> tuple[Column, ...]:  # noqa: N803
+    return own_score(x - kalman_mean(x, R, Q)[0], window)
+
+
+def kalman_garch_zscore(
+    x: Column,
+    R: float,  # noqa: N803
+    Q: float,  # noqa: N803
+    *garch: Any,  # noqa: ANN401 - the parameters there
+    **named: Any,  # noqa: ANN401
+) -> tuple[Column, ...]:
+    unit = x.abs() * garch_volatility(x, *garch, **named)[0]
+    return ((x - kalman_mean(x, R, Q)[0]) / unit.where(unit != 0),)
+
+
 #: Every oracle by the indicator's name.
 ORACLES: dict[str, Callable[..., tuple[Column, ...]]] = {
     oracle.__name__: oracle
-    for oracle in (ema, sma, rsi, macd, roc, true_range, atr, dmi, bollinger)
+    for oracle in (
+        ema,
+        sma,
+        rsi,
+        macd,
+        roc,
+        true_range,
+        atr,
+        dmi,
+        bollinger,
+        zscore,
+        kalman_mean,
+        garch_volatility,
+        choppiness,
+        residual_zscore,
+        kalman_zscore,
+        kalman_garch_zscore,
+    )
 }
-
-
-def rolling_two_pass(x: Array, period: int) -> tuple[Array, Array]:
-    """Mean and sample deviation of each window on its own, in extended precision.
-
-    For data on which the running sums of pandas are not good to nine digits.
-    """
-    mean, std = np.full(len(x), np.nan), np.full(len(x), np.nan)
-    for t in range(period - 1, len(x)):
-        window = x[t - period + 1 : t + 1].astype(np.longdouble)
-        average = window.sum() / period
-        mean[t] = average
-        if period > 1:
-            std[t] = np.sqrt(((window - average) ** 2).sum() / (period - 1))
-    return mean, std
 
 
 def stepwise(

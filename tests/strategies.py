@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import indicator_cache as ic
+from indicator_cache.spec import Value
 
 from .bars import FIELDS, Array, Bars, around, columns_of, missing, walk
 
@@ -32,7 +33,7 @@ PERIODS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 20, 100, 512, 513, 5000)
 class Case(NamedTuple):
     """An indicator's parameters, its bars, and where to cut them."""
 
-    params: tuple[float, ...]
+    params: tuple[Value, ...]
     columns: list[Array]
     cuts: list[int]
     """Sorted, repeated where a run is empty."""
@@ -101,10 +102,16 @@ KINDS: dict[str, Callable[[int, np.random.Generator], Bars]] = {
 }
 
 
-def parameters(spec: ic.IndicatorSpec) -> st.SearchStrategy[tuple[float, ...]]:
+def parameters(spec: ic.IndicatorSpec) -> st.SearchStrategy[tuple[Value, ...]]:
     """Every parameter within its range, short periods above all."""
 
-    def values(parameter: ic.spec.Parameter) -> st.SearchStrategy[float]:
+    def values(parameter: ic.spec.Parameter) -> st.SearchStrategy[Value]:
+        if parameter.optional:
+            return st.none() | values(parameter._replace(optional=False, default=parameter.min))
+        if parameter.kind == "choice":
+            return st.sampled_from(parameter.options)
+        if parameter.kind == "flag":
+            return st.booleans()
         if parameter.kind == "float":
             usual = st.sampled_from([parameter.default, parameter.min, parameter.max])
             return usual | st.floats(parameter.min, parameter.max)
@@ -112,7 +119,10 @@ def parameters(spec: ic.IndicatorSpec) -> st.SearchStrategy[tuple[float, ...]]:
         edges = st.sampled_from([period for period in PERIODS if low <= period <= high])
         return st.integers(low, min(high, 40)) | edges
 
-    return st.tuples(*map(values, spec.parameters))
+    def allowed(params: tuple[Value, ...]) -> bool:
+        return all(rule.holds(*params) for rule in spec.rules)
+
+    return st.tuples(*map(values, spec.parameters)).filter(allowed)
 
 
 _VALUES = st.sampled_from(SPECIAL) | st.floats()

@@ -2,11 +2,14 @@
 
 Values agree within 1e-9 of their size. Where a result is a small difference of large numbers its
 size is not the measure: errors below 1e-12 of the scale are accepted as well. The scale is 100
-for percentages, the largest input for everything in the unit of the input. Missing values are at
-exactly the same bars.
+for percentages, 1000 for distances in deviations, the largest input for everything in the unit of
+the input. Missing values are at exactly the same bars.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,7 @@ from .bars import (
     HARD_DATA,
     Array,
     Bars,
+    Params,
     around,
     as_columns,
     columns_of,
@@ -31,7 +35,9 @@ from .bars import (
 
 PERIODS = (1, 2, 3, 14, 20, 100, 900)
 
-PERCENTAGES = {"rsi", "roc", "dmi"}
+PERCENTAGES = {"rsi", "roc", "dmi", "choppiness"}
+
+SCORES = {"zscore", "residual_zscore", "kalman_zscore", "kalman_garch_zscore"}
 
 DATA = {
     "walk": walk(700, 1),
@@ -70,10 +76,12 @@ def check(given: Array, expected: Array, scale: float) -> None:
 def scale_of(name: str, columns: list[Array]) -> float:
     if name in PERCENTAGES:
         return 100.0
+    if name in SCORES:
+        return 1000.0
     return max((float(np.nanmax(np.abs(c), initial=0.0)) for c in columns), default=0.0)
 
 
-def check_against(name: str, bars: Bars, params: dict[str, float]) -> None:
+def check_against(name: str, bars: Bars, params: Params) -> None:
     columns = columns_of(ic.catalog()[name], bars)
     expected = oracles.ORACLES[name](*map(pd.Series, columns), **params)
     for given, column in zip(compute(name, bars, params).values(), expected, strict=True):
@@ -84,19 +92,49 @@ def test_every_indicator_has_an_oracle() -> None:
     assert set(oracles.ORACLES) == set(ic.catalog())
 
 
-def params_of(name: str, period: int) -> dict[str, float]:
-    if name == "macd":
-        return {"fast": period, "slow": 2 * period + 1, "signal": (period + 3) // 2}
-    if name == "true_range":
-        return {}
-    if name == "bollinger":
-        return {"period": period, "std_factor": 2.5}
-    return {"period": period}
+def _garch(period: int) -> Params:
+    return {"alpha": 1 / (period + 10), "omega": 1e-5, "use_log_returns": period % 2 == 0}
+
+
+#: What is tried beside whole numbers that are the period, and defaults for the rest.
+CHANGES: dict[str, Callable[[int], Params]] = {
+    "macd": lambda period: {"slow": 2 * period + 1, "signal": (period + 3) // 2},
+    "bollinger": lambda _: {"std_factor": 2.5},
+    # From a gain near one to one near zero, and to the plain mean of all.
+    "kalman_mean": lambda period: {"R": float(period**2), "Q": 0.5 if period < 900 else 0.0},
+    "kalman_zscore": lambda _: {"R": 100.0, "Q": 0.5},
+    "residual_zscore": lambda period: {"mean_source": "ema" if period % 3 else "rolling"},
+    "garch_volatility": _garch,
+    "kalman_garch_zscore": _garch,
+}
+
+
+def params_of(name: str, period: int) -> Params:
+    params: Params = {
+        p.name: max(period, int(p.min)) if p.kind == "integer" and not p.optional else p.default
+        for p in ic.catalog()[name].parameters
+    }
+    return params | CHANGES[name](period) if name in CHANGES else params
+
+
+#: Those with a sum over a window, in pandas a running one.
+WINDOWS = ["sma", "bollinger"]
+
+
+#: Data on which the distances from a mean become so equal that all their deviation is made of is
+#: rounding, there as here. What is right then is for test_accuracy to tell.
+FLATTENING = {
+    (name, data)
+    for name in ("residual_zscore", "kalman_zscore")
+    for data in ("becomes flat", "steps")
+}
 
 
 @pytest.mark.usefixtures("backend")
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("name", sorted(set(oracles.ORACLES) - {"sma", "bollinger"}))
+@pytest.mark.parametrize(
+    ("name", "data"),
+    sorted(set(product(set(oracles.ORACLES) - set(WINDOWS), DATA)) - FLATTENING),
+)
 def test_formula(name: str, data: str) -> None:
     for period in PERIODS:
         check_against(name, DATA[data], params_of(name, period))
@@ -106,7 +144,7 @@ def test_formula(name: str, data: str) -> None:
 
 @pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("data", sorted(SMOOTH))
-@pytest.mark.parametrize("name", ["sma", "bollinger"])
+@pytest.mark.parametrize("name", WINDOWS)
 def test_formula_of_windows(name: str, data: str) -> None:
     for period in PERIODS:
         check_against(name, DATA[data], params_of(name, period))

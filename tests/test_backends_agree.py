@@ -24,6 +24,7 @@ from .bars import (
     NAN_BITS,
     Array,
     Bars,
+    Params,
     bits,
     columns_of,
     compute,
@@ -31,6 +32,7 @@ from .bars import (
     walk,
     with_gaps,
 )
+from .strategies import parameters
 
 NAMES = tuple(ic.catalog())
 MIB = 1 << 20
@@ -38,7 +40,7 @@ MIB = 1 << 20
 every_indicator = pytest.mark.parametrize("name", NAMES)
 
 
-def check_agreement(name: str, bars: Bars, params: dict[str, float]) -> None:
+def check_agreement(name: str, bars: Bars, params: Params) -> None:
     with ic.use_backend("python"):
         expected = compute(name, bars, params)
     for backend in "native", "wasm":
@@ -82,20 +84,13 @@ def columns(draw: st.DrawFn) -> Bars:
     return {name: column() for name in FIELDS}
 
 
-def parameters(spec: ic.IndicatorSpec) -> st.SearchStrategy[dict[str, float]]:
-    def values(parameter: ic.spec.Parameter) -> st.SearchStrategy[float]:
-        if parameter.kind == "float":
-            return st.floats(parameter.min, parameter.max)
-        low = int(parameter.min)
-        return st.integers(low, 40) | st.integers(low, min(int(parameter.max), 5000))
-
-    return st.fixed_dictionaries({p.name: values(p) for p in spec.parameters})
-
-
 @every_indicator
 @given(data=st.data(), bars=columns())
 def test_any_data(name: str, data: st.DataObject, bars: Bars) -> None:
-    check_agreement(name, bars, data.draw(parameters(ic.catalog()[name])))
+    spec = ic.catalog()[name]
+    params = data.draw(parameters(spec))
+    names = [parameter.name for parameter in spec.parameters]
+    check_agreement(name, bars, dict(zip(names, params, strict=True)))
 
 
 def test_signed_zero_of_a_parameter_is_seen_by_all() -> None:
@@ -137,7 +132,7 @@ def test_memory_error_and_what_comes_after(name: str, small: WasmBackend) -> Non
     expected = run(small, name, bars)
     if spec.window is not None and spec.parameters:
         with pytest.raises(MemoryError, match="INDICATOR_CACHE_WASM_MEMORY"):
-            run(small, name, bars, **{p.name: p.max for p in spec.parameters})
+            run(small, name, bars, **{p.name: p.max for p in spec.parameters if not p.options})
     assert run(small, name, bars) == expected
 
 
@@ -167,9 +162,9 @@ def test_blocks_leave_room_for_the_state(long_bars: Bars) -> None:
 
 def test_fuel() -> None:
     """A computation that takes too long is an error with a name; the next one has a full tank."""
-    short, long = walk(1000), walk(32_000)
+    short, long = walk(1000), walk(64_000)
     expected = run(ic.backends.resolve("native"), "dmi", short)
-    backend = WasmBackend(fuel=5_000_000)
+    backend = WasmBackend(fuel=10_000_000)
     for _ in range(3):
         assert run(backend, "dmi", short) == expected
         with pytest.raises(ic.BackendError, match="fuel"):
@@ -223,7 +218,11 @@ def test_one_catalog() -> None:
         assert spec.position == list(declared).index(name)
         assert list(spec.inputs) == declared[name]["inputs"]
         for mine, theirs in zip(spec.parameters, declared[name]["params"], strict=True):
-            assert mine._asdict() == theirs
+            assert mine._asdict() == {"min": 0, "max": 1, "options": ()} | {
+                key: tuple(value) if key == "options" else value for key, value in theirs.items()
+            }
+        rules = [{"param": rule.parameter, "text": rule.text} for rule in spec.rules]
+        assert rules == declared[name]["rules"]
         for output, its in zip(spec.outputs, declared[name]["outputs"], strict=True):
             assert (output.name, output.first_valid) == (its["name"], its["first_valid"])
         for key in "title", "group", "summary", "formula", "source", "reference", "gaps":

@@ -16,6 +16,7 @@ import pytest
 import indicator_cache as ic
 from indicator_cache.backends.python import PythonBackend
 from indicator_cache.backends.reference import Machine
+from indicator_cache.spec import Value
 
 from . import oracles
 from .bars import FIELDS, Array, Bars, as_columns, bits, compute, missing, walk, with_gaps
@@ -504,7 +505,7 @@ class Instrumented(PythonBackend):
     def begin(
         self,
         spec: ic.IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[Array],
         outputs: Sequence[Array],
     ) -> Machine:
@@ -625,7 +626,7 @@ def test_eight_threads_and_one_give_the_same_bits(max_bytes: int | None) -> None
         found = {}
         for tf, pt, name, period in asked:
             params: dict[str, Any] = {
-                p.name: int(period) for p in ic.catalog()[name].parameters if p.min
+                p.name: max(int(period), int(p.min)) for p in ic.catalog()[name].parameters if p.min
             }
             result = cache.get(tf, pt, name, **params)
             found[tf, pt, name, period] = bits(as_columns(result))

@@ -64,18 +64,41 @@ BAD_REAL: tuple[Any, ...] = (
 )
 
 
+BAD_FLAG: tuple[Any, ...] = (0, 1, 1.0, np.int64(1), "True", None, np.array(True), [True])  # noqa: FBT003
+
+BAD_WORD: tuple[Any, ...] = ("", "ROLLING", "sma", b"rolling", 0, 1.0, True, None, ["rolling"])
+
+BAD = {"integer": BAD_WHOLE, "float": BAD_REAL, "flag": BAD_FLAG, "choice": BAD_WORD}
+
+
 def bad_parameters() -> Iterator[tuple[str, ic.spec.Parameter, Any]]:
     for name, spec in ic.catalog().items():
         for parameter in spec.parameters:
-            for value in BAD_WHOLE if parameter.kind == "integer" else BAD_REAL:
-                yield name, parameter, value
+            for value in BAD[parameter.kind]:
+                # 0 bars to wait is allowed, and so is None where it may be.
+                allowed = (
+                    type(value) is int and parameter.kind == "integer" and value == parameter.min
+                )
+                if not allowed and not (value is None and parameter.optional):
+                    yield name, parameter, value
+
+
+def in_words(parameter: ic.spec.Parameter) -> str:
+    """What is allowed, as it is told."""
+    if parameter.kind == "choice":
+        return f"one of {', '.join(parameter.options)}"
+    if parameter.kind == "flag":
+        return "True or False"
+    kind = "a whole number" if parameter.kind == "integer" else "a number"
+    none = ", or None" if parameter.optional else ""
+    return f"{kind} from {parameter.min!r} to {parameter.max!r}{none}"
 
 
 def described(value: object) -> str:
     return f"{type(value).__name__} {getattr(value, 'dtype', '')!s}"
 
 
-KINDS_OF_VALUES = sorted({described(value) for value in (*BAD_WHOLE, *BAD_REAL)})
+KINDS_OF_VALUES = sorted({described(value) for values in BAD.values() for value in values})
 
 
 def make() -> ic.IndicatorCache:
@@ -118,8 +141,7 @@ def test_parameters(kind_of_value: str) -> None:
             lambda: view.get(name, **given),  # noqa: B023
             lambda: spec.first_valid(**given),  # noqa: B023
         ]
-        kind = "a whole number" if parameter.kind == "integer" else "a number"
-        expected = f"{kind} from {parameter.min!r} to {parameter.max!r}"
+        expected = in_words(parameter)
         for call in calls:
             with pytest.raises(ic.ParameterError) as caught:
                 call()
@@ -137,11 +159,39 @@ def test_words() -> None:
     assert str(caught.value) == "period must be a whole number from 1 to 1000000, got 0"
 
 
+def spec_defaults(spec: ic.IndicatorSpec) -> dict[str, Any]:
+    return {parameter.name: parameter.default for parameter in spec.parameters}
+
+
 def test_limits_are_allowed() -> None:
     for name, spec in ic.catalog().items():
         for parameter in spec.parameters:
-            for value in parameter.min, parameter.max:
-                getattr(ic, name)(*columns_of(spec, BARS), **{parameter.name: value})
+            limits: tuple[Any, ...] = parameter.min, parameter.max
+            if parameter.kind == "choice":
+                limits = parameter.options
+            elif parameter.kind == "flag":
+                limits = True, np.False_
+            for value in (*limits, None) if parameter.optional else limits:
+                # Where a rule forbids it beside the defaults, beside the lowest floats.
+                for others in {}, {p.name: p.min for p in spec.parameters if p.kind == "float"}:
+                    params = spec_defaults(spec) | others | {parameter.name: value}
+                    if all(rule.holds(*params.values()) for rule in spec.rules):
+                        getattr(ic, name)(*columns_of(spec, BARS), **params)
+
+
+@pytest.mark.usefixtures("backend")
+def test_what_parameters_have_to_fulfil_together() -> None:
+    close = BARS["close"]
+    for call in (
+        lambda: ic.garch_volatility(close, alpha=0.5, beta=0.5),
+        lambda: make().garch_volatility("M1", "bid", alpha=0.5, beta=0.5),
+        lambda: ic.stream("garch_volatility", alpha=0.5, beta=0.5),
+        lambda: ic.catalog()["garch_volatility"].first_valid(alpha=0.5, beta=0.5),
+    ):
+        with pytest.raises(ic.ParameterError) as caught:
+            call()
+        assert str(caught.value) == "beta must be such that alpha + beta < 1, got 0.5"
+        assert (caught.value.parameter, caught.value.given) == ("beta", 0.5)
 
 
 def refused_by_the_cache() -> dict[str, tuple[Callable[[ic.IndicatorCache], object], str]]:

@@ -92,10 +92,15 @@ def test_docstrings(name: str) -> None:
             assert squeezed(part) in text, part
         for parameter in spec.parameters:
             assert squeezed(parameter.summary) in text
-            limits = (
-                f"from {parameter.min!r} to {parameter.max!r}, {parameter.default!r} by default"
-            )
-            assert limits in text
+            limits = f"from {parameter.min!r} to {parameter.max!r}"
+            if parameter.kind == "choice":
+                limits = " or ".join(map(repr, parameter.options))
+            elif parameter.kind == "flag":
+                limits = "True or False"
+            none = ", or None" if parameter.optional else ""
+            assert f"{limits}{none}, {parameter.default!r} by default" in text
+        for rule in spec.rules:
+            assert f"not ``{rule.text}``" in text
         for output in spec.outputs:
             assert squeezed(output.summary) in text
         for section in "Returns -------", "Raises ------ ", "References ----------":
@@ -189,8 +194,9 @@ def test_first_valid(name: str) -> None:
         columns = compute(name, bars, params)
         for column, (output, first) in zip(columns.values(), expected.items(), strict=True):
             present = np.flatnonzero(~np.isnan(column)).tolist()
-            # From there on at the earliest: the deviation of one bar never exists.
-            never = not present and 1 in params.values()
+            # From there on at the earliest: the deviation of one bar never exists, and nothing
+            # can be measured in a variance without a source.
+            never = not present and (1 in params.values() or params.get("omega") == 0.0)
             assert never or present == list(range(first, 300)), (output, params)
 
 

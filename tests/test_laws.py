@@ -25,6 +25,7 @@ from indicator_cache.backends.reference import Machine as ReferenceMachine
 from indicator_cache.backends.reference.kernels import bollinger as Bollinger  # noqa: N812
 from indicator_cache.backends.reference.primitives import Delay
 from indicator_cache.backends.reference.state import Reader, Writer, read_header
+from indicator_cache.spec import Value
 
 from . import laws
 from .bars import Array
@@ -201,7 +202,7 @@ class CulpritMachine(ReferenceMachine):
     """The reference machine around any kernel, whose results leave it as they are."""
 
     def __init__(
-        self, spec: ic.IndicatorSpec, params: tuple[float, ...], kernel: type[Any]
+        self, spec: ic.IndicatorSpec, params: tuple[Value, ...], kernel: type[Any]
     ) -> None:
         self._make = kernel
         super().__init__(spec, params)
@@ -228,7 +229,7 @@ class CulpritBackend(PythonBackend):
     def __init__(self, kernel: type[Any]) -> None:
         self.kernel = kernel
 
-    def machine(self, spec: ic.IndicatorSpec, params: tuple[float, ...]) -> CulpritMachine:
+    def machine(self, spec: ic.IndicatorSpec, params: tuple[Value, ...]) -> CulpritMachine:
         return CulpritMachine(spec, params, self.kernel)
 
     def restore(self, spec: ic.IndicatorSpec, state: bytes) -> CulpritMachine:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 import indicator_cache as ic
 from indicator_cache.backends.python import PythonBackend
 from indicator_cache.backends.reference import Machine as ReferenceMachine
+from indicator_cache.spec import Value
 
 from .bars import FIELDS, Array, as_columns, missing, walk, with_partial_gaps
 from .strategies import gappy
@@ -573,14 +574,14 @@ class Counting(PythonBackend):
         self.error: BaseException | None = None
         self.late = False
 
-    def machine(self, spec: ic.IndicatorSpec, params: tuple[float, ...]) -> CountingMachine:
+    def machine(self, spec: ic.IndicatorSpec, params: tuple[Value, ...]) -> CountingMachine:
         self.built += 1
         return CountingMachine(spec, params, self)
 
 
 class CountingMachine(ReferenceMachine):
     def __init__(
-        self, spec: ic.IndicatorSpec, params: tuple[float, ...], backend: Counting
+        self, spec: ic.IndicatorSpec, params: tuple[Value, ...], backend: Counting
     ) -> None:
         super().__init__(spec, params)
         self.backend = backend

@@ -147,7 +147,15 @@ DIFFERENCES = {
 }
 
 #: Indicators that TA-Lib does not have.
-MISSING: dict[str, str] = {}
+MISSING = {
+    "zscore": "Only its parts: SMA, and STDDEV, whose running sums cancel.",
+    "choppiness": "Not there.",
+    "garch_volatility": "No model of volatility.",
+    "kalman_garch_zscore": "No filter of this kind, no model of volatility.",
+    "kalman_mean": "No filter of this kind.",
+    "kalman_zscore": "No filter of this kind.",
+    "residual_zscore": "Only its parts, as with zscore.",
+}
 
 every_comparison = pytest.mark.parametrize("name", COMPARED)
 

@@ -23,11 +23,10 @@ def check(name: str) -> int:
     recorded = golden.read()["indicators"]
     compared = 0
     for spec in ic.catalog().values():
-        if golden.comparable(name, spec):
-            digests = golden.gathered(golden.results(backend, spec))[spec.name]
-            if digests != recorded[spec.name]["digests"]:
-                sys.exit(f"{spec.name}: the {name} backend does not have the recorded digests")
-            compared += 1
+        digests = golden.gathered(golden.results(backend, spec))[spec.name]
+        if digests != recorded[spec.name]["digests"]:
+            sys.exit(f"{spec.name}: the {name} backend does not have the recorded digests")
+        compared += 1
     return compared
 
 

@@ -39,7 +39,7 @@ def indicators(*, portable: bool) -> None:
     x = np.cumsum(np.sin(np.arange(BARS))) + 100.0
     x[::50] = np.nan
     for spec in ic.catalog().values():
-        params = tuple(float(param.default) for param in spec.parameters)
+        params = spec.numbers(spec.normalise({}))
         inputs = [x] * len(spec.inputs)
         outputs = [np.empty(BARS) for _ in spec.outputs]
         run(spec.position, params, inputs, outputs, portable)

@@ -37,6 +37,9 @@ STUB_HEADER = HEADER.replace("\nfrom __future__ import annotations\n", "")
 
 WIDTH = 92
 
+#: Of code, as in pyproject.toml.
+LINE = 100
+
 
 def read_catalog() -> dict[str, Any]:
     """Ask the core for its registry."""
@@ -85,13 +88,24 @@ def result_type(spec: Spec, item: str) -> str:
     return item if is_single(spec) else f"{result_class(spec)}[{item}]"
 
 
-def kind(param: Spec) -> str:
-    return "int" if param["kind"] == "integer" else "float"
+#: The plain type of each kind of parameter.
+TYPES = {"integer": "int", "float": "float", "choice": "str", "flag": "bool"}
+
+
+def annotation(param: Spec) -> str:
+    words = ", ".join(f'"{word}"' for word in param.get("options", ()))
+    kind = f"Literal[{words}]" if words else TYPES[param["kind"]]
+    return f"{kind} | None" if param["optional"] else kind
+
+
+def typing_names(specs: list[Spec]) -> list[str]:
+    """Return what the annotations need beyond the built-in types."""
+    return ["Literal"] if any("options" in p for spec in specs for p in spec["params"]) else []
 
 
 def signature(spec: Spec, *, defaults: bool = True) -> list[str]:
     return [
-        f"{p['name']}: {kind(p)}" + (f" = {p['default']!r}" if defaults else "")
+        f"{p['name']}: {annotation(p)}" + (f" = {p['default']!r}" if defaults else "")
         for p in spec["params"]
     ]
 
@@ -116,8 +130,15 @@ def wrapped(text: str, indent: str) -> list[str]:
 
 
 def allowed(param: Spec) -> str:
-    what = "Whole number" if param["kind"] == "integer" else "Number"
-    return f"{what} from {param['min']!r} to {param['max']!r}, {param['default']!r} by default."
+    if param["kind"] == "choice":
+        what = " or ".join(map(repr, param["options"]))
+    elif param["kind"] == "flag":
+        what = "True or False"
+    else:
+        kind = "Whole number" if param["kind"] == "integer" else "Number"
+        what = f"{kind} from {param['min']!r} to {param['max']!r}"
+    none = ", or None" if param["optional"] else ""
+    return f"{what}{none}, {param['default']!r} by default."
 
 
 def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
@@ -142,7 +163,10 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
     lines += ["", "Raises", "------"]
     if cached:
         lines += ["UnknownSeriesError", "    When there is no such timeframe or price type."]
-    lines += ["ParameterError", "    When a parameter is not in its range."]
+    refused = " or ".join(
+        ["When a parameter is not allowed", *(f"not ``{rule['text']}``" for rule in spec["rules"])]
+    )
+    lines += ["ParameterError", *wrapped(f"{refused}.", "    ")]
     schema = (
         "When the series lacks a column."
         if cached
@@ -185,7 +209,7 @@ def quoted(text: str, indent: str) -> str:
 def catalog_module(catalog: dict[str, Any]) -> str:
     parts = [
         HEADER,
-        "from ..spec import Accuracy, IndicatorSpec, Output, Parameter\n",
+        "from ..spec import Accuracy, IndicatorSpec, Output, Parameter, Rule\n",
         '__all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]\n',
         f'VERSION = "{catalog["version"]}"\n',
         "#: Fingerprint of the declarations: a backend with another one belongs to other files.",
@@ -211,12 +235,19 @@ def catalog_module(catalog: dict[str, Any]) -> str:
         parts.append(f"        inputs={tuple(spec['inputs'])!r},")
         parts.append("        parameters=(")
         parts += [
-            f"            Parameter({p['name']!r}, {p['kind']!r}, {p['min']!r}, {p['max']!r}, "
-            f"{p['default']!r}, {p['summary']!r}),"
+            f"            Parameter({p['name']!r}, {p['kind']!r}, {p.get('min', 0)!r}, "
+            f"{p.get('max', 1)!r}, {p['default']!r}, {p['summary']!r}"
+            + (f", options={tuple(p['options'])!r}" if "options" in p else "")
+            + (", optional=True" if p["optional"] else "")
+            + "),"
             for p in spec["params"]
         ]
-        parts.append("        ),\n        outputs=(")
         names = ", ".join(p["name"] for p in spec["params"])
+        rules = [
+            f"Rule({r['param']!r}, {r['text']!r}, lambda {names}: {r['text']})"
+            for r in spec["rules"]
+        ]
+        parts.append(f"        ),\n        rules={tuple_of(rules)},\n        outputs=(")
         parts += [
             f"            Output({o['name']!r}, {o['summary']!r}, {o['first_valid']!r}, "
             f"lambda {names}: {o['first_valid']}, ".replace("lambda :", "lambda:")
@@ -269,7 +300,7 @@ def functions_module(specs: list[Spec]) -> str:
     names = sorted(spec["name"] for spec in specs)
     parts = [
         HEADER,
-        "from typing import Any\n",
+        f"from typing import {', '.join(['Any', *typing_names(specs)])}\n",
         "from .._compute import compute",
         "from .catalog import BY_NAME",
         imports_of_results(specs),
@@ -298,7 +329,7 @@ def function(spec: Spec, given: str, returns: str) -> str:
 def functions_stub(specs: list[Spec]) -> str:
     parts = [
         STUB_HEADER,
-        "from typing import Any, overload\n",
+        f"from typing import {', '.join(['Any', *typing_names(specs), 'overload'])}\n",
         "import numpy.typing as npt\n",
         "from .._arrays import FloatArray",
         "from .._callers import ArrowLike, SeriesT",
@@ -344,7 +375,12 @@ def recent_result(spec: Spec, index: int, source: str) -> list[str]:
     Keys that compare equal may still be different arguments (20, 20.0 and True), hence the types.
     """
     names = [param["name"] for param in spec["params"]]
-    plain = [f"type({p['name']}) is {kind(p)}" for p in spec["params"]]
+    plain = [
+        f"(type({p['name']}) is {TYPES[p['kind']]} or {p['name']} is None)"
+        if p["optional"]
+        else f"type({p['name']}) is {TYPES[p['kind']]}"
+        for p in spec["params"]
+    ]
     key = ", ".join([str(index), "tf", "pt", *([source] if source != '""' else []), *names])
     lookup = f"self._recent.get(({key}))"
     return [
@@ -362,7 +398,7 @@ def methods_module(specs: list[Spec]) -> str:
     parts = [
         HEADER,
         "from collections.abc import Hashable",
-        "from typing import Any\n",
+        f"from typing import {', '.join(['Any', *typing_names(specs)])}\n",
         "from ..spec import IndicatorSpec",
         "from .catalog import BY_NAME\n",
         '__all__ = ["CacheMethods", "ViewMethods"]\n',
@@ -397,7 +433,7 @@ def methods_stub(specs: list[Spec]) -> str:
     parts = [
         STUB_HEADER,
         "from collections.abc import Hashable",
-        "from typing import Any, overload\n",
+        f"from typing import {', '.join(['Any', *typing_names(specs), 'overload'])}\n",
         "from .._arrays import FloatArray",
         "from ..spec import IndicatorSpec",
         imports_of_results(specs),
@@ -498,10 +534,23 @@ def prose(spec: Spec) -> str:
     return (KERNELS / f"{spec['name']}.md").read_text(encoding="utf-8").strip()
 
 
+def written(value: object) -> str:
+    """Return a value as the formatter would have it."""
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def call(function: str, arguments: list[str]) -> str:
+    """Return a call as the formatter, which looks into the pages, would have it."""
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= LINE:
+        return line
+    return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
+
+
 def docs_page(spec: Spec) -> str:
-    call = ", ".join([*spec["inputs"], *(f"{p['name']}={p['default']!r}" for p in spec["params"])])
+    named = [*spec["inputs"], *(f"{p['name']}={written(p['default'])}" for p in spec["params"])]
     source = ['"close"'] if reads_any_series(spec) else []
-    arguments = ", ".join(['"M1"', '"bid"', *source, *(repr(p["default"]) for p in spec["params"])])
+    plain = ['"M1"', '"bid"', *source, *(written(p["default"]) for p in spec["params"])]
     lines = [
         f"<!-- Made from crates/core/src/kernels/{spec['name']}.* by {COMMAND}: edit there -->",
         f"# {spec['title']}",
@@ -511,8 +560,8 @@ def docs_page(spec: Spec) -> str:
         spec["summary"],
         "",
         "```python",
-        f"indicator_cache.{spec['name']}({call})",
-        f"cache.{spec['name']}({arguments})",
+        call(f"indicator_cache.{spec['name']}", named),
+        call(f"cache.{spec['name']}", plain),
         "```",
         "",
         "## Formula",
@@ -529,6 +578,8 @@ def docs_page(spec: Spec) -> str:
         lines += [f"| `{p['name']}` | {p['summary']} | {allowed(p)} |" for p in spec["params"]]
     else:
         lines.append("None.")
+    if spec["rules"]:
+        lines += ["", f"Together: {', '.join('`' + rule['text'] + '`' for rule in spec['rules'])}."]
     lines += [
         "",
         "## Results",
@@ -538,7 +589,15 @@ def docs_page(spec: Spec) -> str:
     ]
     lines += [f"| `{o['name']}` | {o['summary']} | `{o['first_valid']}` |" for o in spec["outputs"]]
     if spec["window"]:
-        lines += ["", f"A result depends on the last `{spec['window']}` bars and on no others."]
+        none = (
+            " Where that is `None`, it depends on all bars so far."
+            if "None" in spec["window"]
+            else ""
+        )
+        lines += [
+            "",
+            f"A result depends on the last `{spec['window']}` bars and on no others.{none}",
+        ]
     else:
         lines += ["", "A result depends on all bars so far, ever less on the older ones."]
     lines += ["", *accuracy_section(spec)]

@@ -36,6 +36,7 @@ import numpy.typing as npt
 
 import indicator_cache as ic
 from indicator_cache.backends import Backend, resolve
+from indicator_cache.spec import Value
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = Path("tests/golden/digests.json")
@@ -251,25 +252,40 @@ def inputs_of(spec: ic.IndicatorSpec, bars: Bars) -> list[npt.NDArray[np.float64
 PERIODS = (1, 2, 3, 14, 20, 33, 255)
 
 
-def parameter_sets(spec: ic.IndicatorSpec) -> list[tuple[float, ...]]:
-    """Return the defaults, then short and long periods, combined, with floats low and high."""
+def parameter_sets(spec: ic.IndicatorSpec) -> list[tuple[Value, ...]]:
+    """Return the defaults, then short and long periods, combined, with floats low and high.
+
+    Words, flags and None take turns. Where a rule forbids a set, its floats are the defaults.
+    """
     sets = [spec.normalise({})]
     for turn in range(len(PERIODS)):
-        values: list[float] = []
+        values: list[Value] = []
         for place, parameter in enumerate(spec.parameters):
-            if parameter.kind == "integer":
+            if parameter.optional and turn % 3 == 0:
+                values.append(None)
+            elif parameter.kind == "choice":
+                values.append(parameter.options[turn % len(parameter.options)])
+            elif parameter.kind == "flag":
+                values.append(turn % 2 == 0)
+            elif parameter.kind == "integer":
                 period = PERIODS[(turn + 2 * place) % len(PERIODS)]
                 values.append(int(min(max(period, parameter.min), parameter.max)))
             else:
-                choice = (parameter.default, parameter.default / 3, parameter.min, parameter.max)
+                usual = parameter.default if isinstance(parameter.default, float) else 0.1
+                choice = (usual, usual / 3, parameter.min, parameter.max)
                 values.append(float(min(max(choice[turn % 4], parameter.min), parameter.max)))
+        if not all(rule.holds(*values) for rule in spec.rules):
+            values = [
+                parameter.default if parameter.kind == "float" else value
+                for parameter, value in zip(spec.parameters, values, strict=True)
+            ]
         sets.append(tuple(values))
     return list(dict.fromkeys(sets))
 
 
-def in_words(params: Iterable[float]) -> str:
-    """Parameters as they stand in the record and in the plan: digits that give the same number."""
-    return " ".join(map(repr, params))
+def in_words(spec: ic.IndicatorSpec, params: tuple[Value, ...]) -> str:
+    """Return parameters as they stand in the record and in the plan, to the last digit."""
+    return " ".join(map(repr, spec.numbers(params)))
 
 
 # --- digests ---
@@ -328,7 +344,7 @@ def computed(backend: Backend) -> Record:
         "indicators": {
             spec.name: {
                 "revision": spec.revision,
-                "parameters": [in_words(params) for params in parameter_sets(spec)],
+                "parameters": [in_words(spec, params) for params in parameter_sets(spec)],
                 "digests": gathered(results(backend, spec))[spec.name],
             }
             for spec in ic.catalog().values()
@@ -452,7 +468,7 @@ def differences(record: Record, lines: list[Result], who: str) -> list[str]:
 def blame(lines: list[Result]) -> list[str]:
     """Tell for which parameters an indicator differs from the extension module, in words."""
     spec = ic.catalog()[lines[0].indicator]
-    sets = [in_words(params) for params in parameter_sets(spec)]
+    sets = [in_words(spec, params) for params in parameter_sets(spec)]
     ours = set(results(resolve("native"), spec))
     numbers = sorted({line.number for line in lines if line not in ours})
     if not numbers:
@@ -482,8 +498,6 @@ def write() -> list[str]:
     complaints = unannounced_here()
     for name, backend in backends.items():
         for spec in ic.catalog().values():
-            if not comparable(name, spec):
-                continue
             digests = gathered(results(backend, spec))[spec.name]
             if digests != new["indicators"][spec.name]["digests"]:
                 complaints.append(f"{spec.name}: {name} differs from native portable")
@@ -498,11 +512,6 @@ def write() -> list[str]:
     return list(dict.fromkeys(complaints))
 
 
-def comparable(backend: str, spec: ic.IndicatorSpec) -> bool:
-    """Whether a backend promises the bits: NumPy takes logarithms from the system."""
-    return not (backend == "python" and spec.transcendental)
-
-
 def export(folder: Path) -> None:
     """Write data and plan for programs that are not Python."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -511,7 +520,7 @@ def export(folder: Path) -> None:
     lines = [f"data {name}" for name in data_sets()]
     for spec in ic.catalog().values():
         for number, params in enumerate(parameter_sets(spec)):
-            lines.append(f"run {spec.name} {number} {in_words(params)}".rstrip())
+            lines.append(f"run {spec.name} {number} {in_words(spec, params)}".rstrip())
     (folder / "plan.txt").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 

@@ -13,13 +13,20 @@ from ._generated.catalog import BY_NAME, VERSION
 from ._generated.functions import (
     atr,
     bollinger,
+    choppiness,
     dmi,
     ema,
+    garch_volatility,
+    kalman_garch_zscore,
+    kalman_mean,
+    kalman_zscore,
     macd,
+    residual_zscore,
     roc,
     rsi,
     sma,
     true_range,
+    zscore,
 )
 from ._generated.results import (
     BollingerResult,
@@ -70,11 +77,17 @@ __all__ = [
     "backends",
     "bollinger",
     "catalog",
+    "choppiness",
     "dmi",
     "ema",
     "errors",
+    "garch_volatility",
+    "kalman_garch_zscore",
+    "kalman_mean",
+    "kalman_zscore",
     "macd",
     "resample",
+    "residual_zscore",
     "restore",
     "roc",
     "rsi",
@@ -83,6 +96,7 @@ __all__ = [
     "stream",
     "true_range",
     "use_backend",
+    "zscore",
 ]
 
 __version__ = VERSION

@@ -11,17 +11,12 @@ from . import backends
 from ._arrays import PLAIN, as_column, same_length
 from ._callers import maker_for
 from ._generated.results import RESULTS
-from .spec import IndicatorSpec, Parameter
+from .spec import IndicatorSpec
 
-__all__ = ["Result", "compute", "normalise", "results"]
+__all__ = ["Result", "compute", "results"]
 
 #: One column, or a named tuple of several.
 Result: TypeAlias = Any
-
-
-def normalise(spec: IndicatorSpec, values: tuple[object, ...]) -> tuple[float, ...]:
-    """Return parameter values given by position as plain numbers, or refuse them."""
-    return tuple(map(Parameter.normalise, spec.parameters, values))
 
 
 def results(spec: IndicatorSpec, columns: list[Any]) -> Result:
@@ -33,7 +28,7 @@ def compute(
     spec: IndicatorSpec, inputs: tuple[npt.ArrayLike, ...], values: tuple[object, ...]
 ) -> Result:
     """Compute an indicator with the backend in use, in the caller's kind of columns."""
-    params = normalise(spec, values)
+    params = spec.checked(values)
     columns = {
         name: as_column(name, given) for name, given in zip(spec.inputs, inputs, strict=True)
     }

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ._frames import FIELDS
 from ._generated.catalog import BY_NAME
 from .errors import ParameterError, RequestError
-from .spec import IndicatorSpec, Parameter
+from .spec import IndicatorSpec, Parameter, Value
 
 __all__ = ["Request", "find", "parse", "parse_all"]
 
@@ -22,7 +22,7 @@ class Request(NamedTuple):
     """An indicator with its parameters."""
 
     spec: IndicatorSpec
-    values: dict[str, float]
+    values: dict[str, Value]
     """All parameters, defaults included."""
     source: str | None
     """The column to read; None for an indicator that has inputs of its own."""
@@ -108,14 +108,14 @@ def find(name: str) -> IndicatorSpec:
     raise RequestError(f"unknown indicator {name!r}; {hint}")
 
 
-def _read_values(spec: IndicatorSpec, texts: list[str]) -> dict[str, float]:
+def _read_values(spec: IndicatorSpec, texts: list[str]) -> dict[str, Value]:
     parameters = {parameter.name: parameter for parameter in spec.parameters}
     if len(texts) > len(parameters):
         names = ", ".join(parameters) or "none"
         raise RequestError(
             f"{spec.name} has {len(parameters)} parameters ({names}), got {len(texts)} values"
         )
-    given: dict[str, float] = {}
+    given: dict[str, Value] = {}
     named = False
     for text, in_order in zip(texts, parameters, strict=False):
         name, has_name, value = text.partition("=")
@@ -133,17 +133,35 @@ def _read_values(spec: IndicatorSpec, texts: list[str]) -> dict[str, float]:
             given[name] = _read_value(parameters[name], value.strip())
         except ParameterError as error:
             raise RequestError(str(error)) from None
-    return {name: given.get(name, parameter.default) for name, parameter in parameters.items()}
+    values = {name: given.get(name, parameter.default) for name, parameter in parameters.items()}
+    try:
+        spec.checked(values.values())
+    except ParameterError as error:
+        raise RequestError(str(error)) from None
+    return values
 
 
-def _read_value(parameter: Parameter, text: str) -> float:
+#: How values that are not numbers are written, in any case.
+_WORDS: dict[str, Value] = {"none": None, "true": True, "false": False}
+
+
+def _read_value(parameter: Parameter, text: str) -> Value:
     value: object = text
+    if parameter.kind != "choice" and text.lower() in _WORDS:
+        return parameter.normalise(_WORDS[text.lower()])
     # Else the parameter refuses the text, in the words that it always has.
     with suppress(ValueError):
-        value = int(text) if parameter.kind == "integer" else float(text)
+        if parameter.kind == "integer":
+            value = int(text)
+        elif parameter.kind == "float":
+            value = float(text)
     return parameter.normalise(value)
 
 
-def _plain(value: float) -> str:
-    """Return a number as people write it: 2 for 2.0, 0.1 for 0.1."""
+def _plain(value: Value) -> str:
+    """Return a value as people write it: 2 for 2.0, 0.1 for 0.1, none for None."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
     return repr(value).removesuffix(".0")

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import backends
 from ._arrays import FloatArray, Growing
-from ._compute import Result, normalise, results
+from ._compute import Result, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
@@ -22,7 +22,7 @@ from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
 from ._store import CacheStats, ResultStore
 from ._table import IndicatorTable
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
-from .spec import IndicatorSpec, find_spec
+from .spec import IndicatorSpec, Value, find_spec
 from .timeframes import Ladder
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
@@ -406,6 +406,101 @@ class IndicatorCache(CacheMethods):
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def local(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        name: str,
+        idx: int,
+        *,
+        lookback: int = 400,
+        source: str | None = None,
+        **params: object,
+    ) -> Result:
+        """Return an indicator as if there were no bars but the last ones up to some bar.
+
+        Computed anew on every call, and not kept.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        name
+            Name of the indicator, as in :func:`catalog`.
+        idx
+            Last bar of the window, negative counting from the end. Beyond the last bar, the last.
+        lookback
+            Bars of the window; fewer where there are not as many.
+        source, **params
+            As in :meth:`get`.
+
+        Returns
+        -------
+        The results at the bars of the window, as :meth:`get` would return them. No bars, where
+        `idx` is before the first one.
+
+        Raises
+        ------
+        UnknownSeriesError, ParameterError, SchemaError
+            As :meth:`get`.
+        """
+        spec = find_spec(BY_NAME, name)
+        values = spec.normalise(params)
+        if source is not None and spec.inputs != ("x",):
+            raise ParameterError("source", source, f"left out: {name} has inputs of its own")
+        source = "close" if source is None else source
+        check_source(source)
+        bars, last = whole(lookback), whole(idx)
+        if bars is None or bars < 1:
+            raise ParameterError("lookback", lookback, "a whole number from 1 on")
+        if last is None:
+            raise ParameterError("idx", idx, "a whole number")
+        series = self._find(tf, pt)
+        end = min(last if last >= 0 else last + series.bars, series.bars - 1) + 1
+        window = slice(max(end - bars, 0), max(end, 0))
+        inputs = [column[window] for column in _inputs(spec, series, source)]
+        outputs = [np.empty(len(inputs[0])) for _ in spec.outputs]
+        (self._backend or backends.active()).run(spec, values, inputs, outputs)
+        return results(spec, outputs)
+
+    def garch_volatility_local(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        idx: int,
+        lookback: int = 400,
+        *,
+        source: str = "close",
+        **params: object,
+    ) -> FloatArray:
+        """Volatility on the bars up to `idx` alone; see :meth:`local`, :meth:`garch_volatility`."""
+        volatility: FloatArray = self.local(
+            tf, pt, "garch_volatility", idx, lookback=lookback, source=source, **params
+        )
+        return volatility
+
+    def kalman_garch_zscore_local(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        idx: int,
+        lookback: int = 400,
+        *,
+        source: str = "close",
+        **params: object,
+    ) -> float | None:
+        """Score at `idx` from the bars up to it; see :meth:`local`, :meth:`kalman_garch_zscore`.
+
+        None where there is none, or it is not finite, or `idx` is not a bar.
+        """
+        scores: FloatArray = self.local(
+            tf, pt, "kalman_garch_zscore", idx, lookback=lookback, source=source, **params
+        )
+        if not -len(self) <= idx < len(self):
+            return None
+        score = float(scores[-1])
+        return score if np.isfinite(score) else None
+
     @overload
     def ema_stepwise(
         self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., i: None = ...
@@ -431,6 +526,20 @@ class IndicatorCache(CacheMethods):
     ) -> Result:
         """Exponential moving average over new candles only; see :meth:`view` and :meth:`ema`."""
         return self._get(BY_NAME["ema"], tf, pt, source, (period,), i, stepwise=True)
+
+    def kalman_zscore_stepwise(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str = "close",
+        window: int = 100,
+        R: float = 0.01,  # noqa: N803 - a filter's R and Q are known by these names
+        Q: float = 1.0,  # noqa: N803
+        i: int | None = None,
+    ) -> Result:
+        """Score over new candles only; see :meth:`view` and :meth:`kalman_zscore`."""
+        values = (window, R, Q)
+        return self._get(BY_NAME["kalman_zscore"], tf, pt, source, values, i, stepwise=True)
 
     @overload
     def bollinger_stepwise(
@@ -569,7 +678,7 @@ class IndicatorCache(CacheMethods):
         stepwise: bool = False,
     ) -> Result:
         """Return a result, from memory if it is there."""
-        params = normalise(spec, values)
+        params = spec.checked(values)
         if spec.inputs == ("x",):
             check_source(source)
         else:
@@ -704,7 +813,7 @@ class SeriesView(ViewMethods):
 
 
 #: Indicator, timeframe, price type, source, parameters, whether stepwise.
-_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[float, ...], bool]
+_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[Value, ...], bool]
 
 
 class _Entry:

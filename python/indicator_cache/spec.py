@@ -6,35 +6,50 @@ They are made from the kernels' own declarations, so they cannot differ from wha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
 
 from ._numbers import real, whole
 from .errors import ParameterError
 
-__all__ = ["Accuracy", "IndicatorSpec", "Output", "Parameter"]
+__all__ = ["Accuracy", "IndicatorSpec", "Output", "Parameter", "Rule", "Value"]
+
+#: What a parameter can be: a number, a word, a bool, or None where that is allowed.
+Value: TypeAlias = float | str | None
 
 
 class Parameter(NamedTuple):
     """A parameter of an indicator."""
 
     name: str
-    kind: Literal["integer", "float"]
+    kind: Literal["integer", "float", "choice", "flag"]
     min: float
-    """Smallest allowed value."""
+    """Smallest allowed value of a number."""
     max: float
-    """Largest allowed value."""
-    default: float
+    """Largest allowed value of a number."""
+    default: Value
     summary: str
+    options: tuple[str, ...] = ()
+    """The words to choose from."""
+    optional: bool = False
+    """Whether None is allowed."""
 
     @property
     def expected(self) -> str:
         """What is allowed, in words."""
-        kind = "a whole number" if self.kind == "integer" else "a number"
-        return f"{kind} from {self.min!r} to {self.max!r}"
+        if self.kind == "choice":
+            words = f"one of {', '.join(self.options)}"
+        elif self.kind == "flag":
+            words = "True or False"
+        else:
+            kind = "a whole number" if self.kind == "integer" else "a number"
+            words = f"{kind} from {self.min!r} to {self.max!r}"
+        return f"{words}, or None" if self.optional else words
 
-    def normalise(self, value: object) -> float:
-        """Return `value` as the plain int or float that it stands for.
+    def normalise(self, value: object) -> Value:
+        """Return `value` as the plain int, float, word or bool that it stands for.
 
         Raises
         ------
@@ -42,10 +57,48 @@ class Parameter(NamedTuple):
             For anything out of range, and for what only looks like a number: a bool, a float where
             a whole number belongs, a string, NaN.
         """
-        number = whole(value) if self.kind == "integer" else _finite(value)
-        if number is None or not self.min <= number <= self.max:
-            raise ParameterError(self.name, value, self.expected)
-        return number
+        if value is None and self.optional:
+            return None
+        if self.kind == "choice":
+            if isinstance(value, str) and value in self.options:
+                return str(value)
+        elif self.kind == "flag":
+            if isinstance(value, (bool, np.bool_)):
+                return bool(value)
+        else:
+            number = whole(value) if self.kind == "integer" else _finite(value)
+            if number is not None and self.min <= number <= self.max:
+                return number
+        raise ParameterError(self.name, value, self.expected)
+
+    def number(self, value: Value) -> float:
+        """Return the number that stands for a normalised value in kernels and saved states."""
+        if value is None:
+            return math.nan
+        if isinstance(value, str):
+            return self.options.index(value)
+        return int(value) if isinstance(value, bool) else value
+
+    def from_number(self, number: float) -> Value:
+        """Return what a number stands for, or the number, if it stands for nothing."""
+        if self.optional and math.isnan(number):
+            return None
+        if self.kind == "choice" and number in range(len(self.options)):
+            return self.options[int(number)]
+        if self.kind == "flag" and number in {0.0, 1.0}:
+            return bool(number)
+        return int(number) if self.kind == "integer" and number.is_integer() else number
+
+
+class Rule(NamedTuple):
+    """What parameters have to fulfil together."""
+
+    parameter: str
+    """The one that is refused otherwise."""
+    text: str
+    """A condition over the parameters."""
+    holds: Callable[..., bool]
+    """The same as a function of the parameters, in the order of the spec."""
 
 
 class Accuracy(NamedTuple):
@@ -92,6 +145,8 @@ class IndicatorSpec(NamedTuple):
     inputs: tuple[str, ...]
     """Input columns; ``x`` stands for any one series."""
     parameters: tuple[Parameter, ...]
+    rules: tuple[Rule, ...]
+    """What they have to fulfil together."""
     outputs: tuple[Output, ...]
     window: str | None
     """Bars that a result depends on, its own included: an expression over the parameters. None
@@ -101,7 +156,27 @@ class IndicatorSpec(NamedTuple):
     revision: int
     """Raised whenever a released result changes by a bit."""
 
-    def normalise(self, values: Mapping[str, object]) -> tuple[float, ...]:
+    def checked(self, values: Iterable[object]) -> tuple[Value, ...]:
+        """Return parameters given by position as plain values.
+
+        Raises
+        ------
+        ParameterError
+            For the first value that is not allowed.
+        """
+        plain = tuple(map(Parameter.normalise, self.parameters, values))
+        for rule in self.rules:
+            if not rule.holds(*plain):
+                names = [parameter.name for parameter in self.parameters]
+                given = plain[names.index(rule.parameter)]
+                raise ParameterError(rule.parameter, given, f"such that {rule.text}")
+        return plain
+
+    def numbers(self, values: tuple[Value, ...]) -> tuple[float, ...]:
+        """Return the numbers that stand for parameters in kernels and saved states."""
+        return tuple(map(Parameter.number, self.parameters, values))
+
+    def normalise(self, values: Mapping[str, object]) -> tuple[Value, ...]:
         """Return all parameters by position, defaults included.
 
         Raises
@@ -114,13 +189,12 @@ class IndicatorSpec(NamedTuple):
             if name not in names:
                 expected = f"one of the parameters of {self.name} ({', '.join(names) or 'none'})"
                 raise ParameterError(name, value, expected)
-        return tuple(
-            parameter.normalise(values.get(parameter.name, parameter.default))
-            for parameter in self.parameters
+        return self.checked(
+            values.get(parameter.name, parameter.default) for parameter in self.parameters
         )
 
-    def from_numbers(self, numbers: Sequence[float]) -> tuple[float, ...]:
-        """Return parameters that were stored as floats as the numbers that they were.
+    def from_numbers(self, numbers: Sequence[float]) -> tuple[Value, ...]:
+        """Return parameters that were stored as floats as the values that they were.
 
         Raises
         ------
@@ -131,12 +205,7 @@ class IndicatorSpec(NamedTuple):
             raise ParameterError(
                 "params", numbers, f"{len(self.parameters)} values for {self.name}"
             )
-        return tuple(
-            parameter.normalise(
-                int(number) if parameter.kind == "integer" and number.is_integer() else number
-            )
-            for parameter, number in zip(self.parameters, numbers, strict=True)
-        )
+        return self.checked(map(Parameter.from_number, self.parameters, numbers))
 
     def first_valid(self, **params: Any) -> dict[str, int]:  # noqa: ANN401 - checked at run time
         """First bar, from 0, at which each output can hold a value when no bar is missing."""

@@ -14,7 +14,7 @@ from ._generated.catalog import BY_NAME
 from ._numbers import real
 from .backends.reference.state import read_header
 from .errors import ParameterError, StateError
-from .spec import IndicatorSpec, find_spec
+from .spec import IndicatorSpec, Value, find_spec
 
 if TYPE_CHECKING:
     from .backends import Backend, Machine
@@ -34,7 +34,7 @@ class Stream:
     __slots__ = ("_machine", "_params", "_spec", "backend")
 
     def __init__(
-        self, spec: IndicatorSpec, params: tuple[float, ...], backend: str, machine: Machine
+        self, spec: IndicatorSpec, params: tuple[Value, ...], backend: str, machine: Machine
     ) -> None:
         self._spec = spec
         self._params = params
@@ -52,7 +52,7 @@ class Stream:
         return self._spec
 
     @property
-    def params(self) -> dict[str, float]:
+    def params(self) -> dict[str, Value]:
         """The indicator's parameters by name."""
         names = (parameter.name for parameter in self._spec.parameters)
         return dict(zip(names, self._params, strict=True))

@@ -3,9 +3,9 @@
 use crate::error::Error;
 use crate::kernel::{BLOCK, Kernel, Machine, SHORT_BLOCK};
 use crate::primitives::order::{self, Order, ROWS, TILE, Tile};
-use crate::primitives::{all_below, canonical};
+use crate::primitives::{ABOVE_INFINITY, all_below, canonical};
 use crate::spec::{MAX_INPUTS, MAX_OUTPUTS, Spec};
-use crate::state::{self, Header, MOST_BARS, Reader};
+use crate::state::{self, Header, MOST_BARS, Reader, Writer};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -21,6 +21,18 @@ struct Instance<K> {
 /// Builds the machine of a kernel after checking its parameters.
 pub(crate) fn create<K: Kernel>(params: &[f64]) -> Result<Box<dyn Machine>, Error> {
     Ok(Box::new(Instance::<K>::new(params)?))
+}
+
+/// A saved state up to its parts. Apart, since every kernel would have a copy.
+#[inline(never)]
+fn begun(spec: &Spec, params: &[f64], bars: u64) -> Writer {
+    let header = Header {
+        name: spec.name.as_bytes(),
+        revision: spec.revision,
+        params: params.to_vec(),
+        bars,
+    };
+    header.write()
 }
 
 /// Rebuilds a machine from what follows the header of a saved state.
@@ -165,10 +177,8 @@ impl Tiles {
     }
 }
 
-/// The first NaN in the order of bits, where infinity comes just before.
-const ABOVE_INFINITY: f64 = f64::from_bits(f64::INFINITY.to_bits() + 1);
-
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn canonicalise(column: &mut [f64]) {
     // Looking is cheaper than writing, and there is rarely anything to write.
     if !all_below(ABOVE_INFINITY, column) {
@@ -206,14 +216,7 @@ impl<K: Kernel> Machine for Instance<K> {
     }
 
     fn save(&self) -> Vec<u8> {
-        let spec = K::SPEC;
-        let header = Header {
-            name: spec.name.as_bytes(),
-            revision: spec.revision,
-            params: self.params.clone(),
-            bars: self.bars,
-        };
-        let mut to = header.write();
+        let mut to = begun(K::SPEC, &self.params, self.bars);
         // `parts` lends the parts mutably, for loading; saving must leave this state alone.
         self.kernel.clone().parts(&mut |part| part.save(&mut to));
         state::finish(to)

@@ -15,13 +15,20 @@ macro_rules! for_each_kernel {
         $callback! {
             atr::Atr,
             bollinger::Bollinger,
+            choppiness::Choppiness,
             dmi::Dmi,
             ema::Ema,
+            garch_volatility::GarchVolatility,
+            kalman_garch_zscore::KalmanGarchZscore,
+            kalman_mean::KalmanMean,
+            kalman_zscore::KalmanZscore,
             macd::Macd,
+            residual_zscore::ResidualZscore,
             roc::Roc,
             rsi::Rsi,
             sma::Sma,
             true_range::TrueRange,
+            zscore::Zscore,
         }
     };
 }

@@ -40,6 +40,8 @@ pub struct Spec {
     pub inputs: &'static [&'static str],
     /// Parameters, in positional order.
     pub params: &'static [Param],
+    /// What parameters have to fulfil together.
+    pub rules: &'static [Rule],
     /// Output columns.
     pub outputs: &'static [Output],
     /// The bars that a result depends on, its own included; none when it is all bars so far.
@@ -61,7 +63,19 @@ pub struct Param {
     pub domain: Domain,
 }
 
-/// The values that a parameter may take, both ends included.
+/// What parameters have to fulfil together.
+#[derive(Debug)]
+pub struct Rule {
+    /// Name of the parameter that is refused otherwise.
+    pub param: &'static str,
+    /// Whether it is fulfilled by values that are allowed one by one.
+    pub holds: fn(&Params<'_>) -> bool,
+    /// The same as a condition over the parameters' names.
+    pub text: &'static str,
+}
+
+/// The values that a parameter may take, both ends included. All of them are handed over, and saved,
+/// as numbers.
 #[derive(Clone, Copy, Debug)]
 pub enum Domain {
     /// A whole number.
@@ -82,6 +96,15 @@ pub enum Domain {
         /// Value when none is given.
         default: f64,
     },
+    /// One of several words, by its place; the first when none is given.
+    Choice(&'static [&'static str]),
+    /// Yes, which is one, or no, which is zero.
+    Flag {
+        /// Value when none is given.
+        default: bool,
+    },
+    /// A number or nothing, which is NaN, and the value when none is given.
+    Optional(&'static Domain),
 }
 
 /// One output column.
@@ -146,6 +169,24 @@ impl Params<'_> {
     pub fn float(&self, index: usize) -> f64 {
         self.0[index]
     }
+
+    /// The flag at `index`.
+    #[must_use]
+    pub fn flag(&self, index: usize) -> bool {
+        self.0[index] != 0.0
+    }
+
+    /// The number at `index`, if there is one.
+    #[must_use]
+    pub fn optional_float(&self, index: usize) -> Option<f64> {
+        Some(self.0[index]).filter(|value| !value.is_nan())
+    }
+
+    /// The whole number at `index`, if there is one.
+    #[must_use]
+    pub fn optional_integer(&self, index: usize) -> Option<usize> {
+        self.optional_float(index).map(|_| self.integer(index))
+    }
 }
 
 impl Spec {
@@ -153,6 +194,7 @@ impl Spec {
     ///
     /// # Errors
     /// [`Error::Count`] or [`Error::Parameter`], for the first value that does not fit.
+    #[inline(never)]
     pub fn check<'a>(&self, values: &'a [f64]) -> Result<Params<'a>, Error> {
         if values.len() != self.params.len() {
             return Err(Error::Count {
@@ -170,7 +212,19 @@ impl Spec {
                 });
             }
         }
-        Ok(Params(values))
+        let params = Params(values);
+        for rule in self.rules {
+            if !(rule.holds)(&params) {
+                let mut given = self.params.iter().zip(values);
+                let given = given.find(|(param, _)| param.name == rule.param);
+                return Err(Error::Parameter {
+                    name: rule.param,
+                    given: given.map_or(f64::NAN, |(_, &value)| value),
+                    expected: format!("such that {}", rule.text),
+                });
+            }
+        }
+        Ok(params)
     }
 
     /// The declaration as a JSON object: what the generators of the bindings read.
@@ -201,6 +255,11 @@ impl Spec {
         );
         push_member(
             &mut json,
+            "rules",
+            &list(self.rules.iter().map(Rule::to_json)),
+        );
+        push_member(
+            &mut json,
             "outputs",
             &list(self.outputs.iter().map(Output::to_json)),
         );
@@ -226,24 +285,17 @@ impl Param {
         let mut json = String::from("{");
         push_member(&mut json, "name", &quoted(self.name));
         push_member(&mut json, "summary", &quoted(self.summary));
-        let (kind, min, max, default) = match self.domain {
-            Domain::Integer { min, max, default } => (
-                "integer",
-                format!("{min}"),
-                format!("{max}"),
-                format!("{default}"),
-            ),
-            Domain::Float { min, max, default } => (
-                "float",
-                format!("{min:?}"),
-                format!("{max:?}"),
-                format!("{default:?}"),
-            ),
-        };
-        push_member(&mut json, "kind", &quoted(kind));
-        push_member(&mut json, "min", &min);
-        push_member(&mut json, "max", &max);
-        push_member(&mut json, "default", &default);
+        self.domain.write_json(&mut json);
+        json.push('}');
+        json
+    }
+}
+
+impl Rule {
+    fn to_json(&self) -> String {
+        let mut json = String::from("{");
+        push_member(&mut json, "param", &quoted(self.param));
+        push_member(&mut json, "text", &quoted(self.text));
         json.push('}');
         json
     }
@@ -288,6 +340,9 @@ impl Domain {
         match *self {
             Self::Integer { default, .. } => f64::from(default),
             Self::Float { default, .. } => default,
+            Self::Choice(_) => 0.0,
+            Self::Flag { default } => f64::from(u8::from(default)),
+            Self::Optional(_) => f64::NAN,
         }
     }
 
@@ -297,13 +352,25 @@ impl Domain {
         match *self {
             Self::Integer { min, max, .. } => (f64::from(min), f64::from(max)),
             Self::Float { min, max, .. } => (min, max),
+            Self::Choice(words) => (0.0, (words.len() - 1) as f64),
+            Self::Flag { .. } => (0.0, 1.0),
+            Self::Optional(domain) => domain.bounds(),
         }
     }
 
-    fn contains(&self, value: f64) -> bool {
+    /// Whether the value is allowed.
+    #[must_use]
+    pub fn contains(&self, value: f64) -> bool {
+        let whole = match self {
+            Self::Optional(domain) => return value.is_nan() || domain.contains(value),
+            Self::Float { .. } => true,
+            // A whole number survives the round trip through an integer.
+            Self::Integer { .. } | Self::Choice(_) | Self::Flag { .. } => {
+                libm::trunc(value) == value
+            }
+        };
         let (min, max) = self.bounds();
-        // NaN fails the comparison; a whole number survives the round trip through an integer.
-        let whole = matches!(self, Self::Float { .. }) || libm::trunc(value) == value;
+        // NaN fails the comparison.
         min <= value && value <= max && whole
     }
 
@@ -311,7 +378,40 @@ impl Domain {
         match self {
             Self::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
             Self::Float { min, max, .. } => format!("a number from {min:?} to {max:?}"),
+            Self::Choice(words) => format!("the place of one of {}", words.join(", ")),
+            Self::Flag { .. } => "0 or 1".into(),
+            Self::Optional(domain) => format!("{}, or NaN for none", domain.in_words()),
         }
+    }
+
+    fn write_json(&self, json: &mut String) {
+        let (domain, optional) = match self {
+            Self::Optional(domain) => (*domain, true),
+            domain => (domain, false),
+        };
+        let (kind, default) = match *domain {
+            Self::Integer { min, max, default } => {
+                push_member(json, "min", &format!("{min}"));
+                push_member(json, "max", &format!("{max}"));
+                ("integer", format!("{default}"))
+            }
+            Self::Float { min, max, default } => {
+                push_member(json, "min", &format!("{min:?}"));
+                push_member(json, "max", &format!("{max:?}"));
+                ("float", format!("{default:?}"))
+            }
+            Self::Choice(words) => {
+                let words = || words.iter().map(|word| quoted(word));
+                push_member(json, "options", &list(words()));
+                ("choice", words().next().unwrap_or_default())
+            }
+            Self::Flag { default } => ("flag", format!("{default}")),
+            // Nothing may be missing in two ways.
+            Self::Optional(_) => ("", String::new()),
+        };
+        push_member(json, "kind", &quoted(kind));
+        push_member(json, "default", if optional { "null" } else { &default });
+        push_member(json, "optional", if optional { "true" } else { "false" });
     }
 }
 

@@ -192,6 +192,7 @@ impl<'a> Header<'a> {
 }
 
 /// Seals what was written.
+#[inline(never)]
 pub(crate) fn finish(writer: Writer) -> Vec<u8> {
     let mut bytes = writer.0;
     let checksum = crc32(&bytes);

@@ -72,6 +72,7 @@ const fn spec(name: &'static str) -> Spec {
         gaps: "",
         inputs: &["x"],
         params: &[],
+        rules: &[],
         outputs: &[Output {
             name: "y",
             summary: "",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..spec import Accuracy, IndicatorSpec, Output, Parameter
+from ..spec import Accuracy, IndicatorSpec, Output, Parameter, Rule
 
 __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0xd19429a0
+FINGERPRINT = 0xd79669cb
 
 _CATALOG = (
     IndicatorSpec(
@@ -26,6 +26,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Length of the seed and reciprocal of the smoothing factor, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('atr', 'The average range, in the unit of the prices.', 'period - 1', lambda period: period - 1, Accuracy(16.0, 'm(true_range)')),
         ),
@@ -48,6 +49,7 @@ _CATALOG = (
             Parameter('period', 'integer', 1, 1000000, 20, 'Length of the window, in bars.'),
             Parameter('std_factor', 'float', 0.0, 1000000.0, 2.0, 'Distance of the bands, in sample standard deviations.'),
         ),
+        rules=(),
         outputs=(
             Output('upper', 'Upper band, in the unit of the input.', 'max(period, 2) - 1', lambda period, std_factor: max(period, 2) - 1, Accuracy(32.0, 'sma(abs(x)) + std_factor * (std + sma(abs(x)) + 2^-484)')),
             Output('middle', 'Mean of the window, in the unit of the input.', 'period - 1', lambda period, std_factor: period - 1, Accuracy(32.0, 'sma(abs(x))')),
@@ -59,6 +61,28 @@ _CATALOG = (
     ),
     IndicatorSpec(
         position=2,
+        name='choppiness',
+        title='Choppiness index',
+        group='volatility',
+        summary='Length of the way that the price went, against the distance it covered, from 0 to 100.',
+        formula='way[t] = true_range[t-period+1] + ... + true_range[t]\ndistance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])\nchoppiness = 100 * log10(way / distance) / log10(period)',
+        source='E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993',
+        reference='pandas: 100 * log10(true_range.rolling(period).sum() / (h.rolling(period).max() - l.rolling(period).min())) / log10(period)',
+        gaps='NaN while any of the last `period` bars lacks its high, its low or its true range, and where the distance is zero. The bar after a gap has the range high - low.',
+        inputs=('high', 'low', 'close'),
+        parameters=(
+            Parameter('period', 'integer', 2, 1000000, 14, 'Length of the window, in bars.'),
+        ),
+        rules=(),
+        outputs=(
+            Output('choppiness', 'The index: near 0 in a straight move, near 100 without direction.', 'period - 1', lambda period: period - 1, Accuracy(8.0, '100 / log10(period) + abs(choppiness)')),
+        ),
+        window='period + 1',
+        transcendental=True,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=3,
         name='dmi',
         title='Directional movement index',
         group='trend',
@@ -71,6 +95,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Reciprocal of the smoothing factor, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('plus_di', 'Upward movement, in percent of the range.', '0', lambda period: 0, Accuracy(32.0, 'plus_di * (m(plus_dm) / wilder(plus_dm) + m(true_range) / wilder(true_range))')),
             Output('minus_di', 'Downward movement, in percent of the range.', '0', lambda period: 0, Accuracy(32.0, 'minus_di * (m(minus_dm) / wilder(minus_dm) + m(true_range) / wilder(true_range))')),
@@ -81,7 +106,7 @@ _CATALOG = (
         revision=2,
     ),
     IndicatorSpec(
-        position=3,
+        position=4,
         name='ema',
         title='Exponential moving average',
         group='trend',
@@ -94,6 +119,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 20, 'Span of the mean, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('ema', 'The mean, in the unit of the input.', '0', lambda period: 0, Accuracy(32.0, 'm(x)')),
         ),
@@ -102,7 +128,112 @@ _CATALOG = (
         revision=2,
     ),
     IndicatorSpec(
-        position=4,
+        position=5,
+        name='garch_volatility',
+        title='GARCH volatility',
+        group='volatility',
+        summary='Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.',
+        formula='r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)\nmu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0\nv[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)\ne2[t] = (r[t] - mu)^2\ngarch_volatility = sqrt(v) / scale, from bar 1 + min_periods on',
+        source='T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of Econometrics 31, 1986',
+        reference='the definition, as a loop',
+        gaps='A return with a missing end, or that is not finite, repeats the last result and is not a deviation. NaN before the first return, and for `min_periods` bars after it.',
+        inputs=('x',),
+        parameters=(
+            Parameter('alpha', 'float', 0.0, 1.0, 0.05, 'Weight of the last squared deviation.'),
+            Parameter('beta', 'float', 0.0, 1.0, 0.9, 'Weight of the last variance.'),
+            Parameter('omega', 'float', 0.0, 1000000000000.0, None, 'What the variance gets at each bar, in the unit of squared returns; None for 1e-6 * max(1e-6, 1 - alpha - beta).', optional=True),
+            Parameter('use_log_returns', 'flag', 0, 1, True, 'Whether returns are logarithms of ratios, or ratios less one.'),
+            Parameter('scale', 'float', 1e-12, 1000000000000.0, 100.0, 'What returns are multiplied by; 100 makes them percent.'),
+            Parameter('min_periods', 'integer', 0, 1000000, 50, 'Bars after the first return that have no result.'),
+            Parameter('sigma_floor', 'float', 0.0, 1000000000000.0, 1e-06, 'Lowest volatility, in the unit of the scaled returns.'),
+        ),
+        rules=(Rule('beta', 'alpha + beta < 1', lambda alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: alpha + beta < 1),),
+        outputs=(
+            Output('garch_volatility', 'Standard deviation of the return of one bar, as a fraction of the price.', '1 + min_periods', lambda alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: 1 + min_periods, Accuracy(8.0, 's / (scale * sqrt(v)), s[t] = v[t] + beta * s[t-1] + alpha * sqrt(e2[t-1]) * (scale + abs(r[t-1]) + abs(mu))')),
+        ),
+        window=None,
+        transcendental=True,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=6,
+        name='kalman_garch_zscore',
+        title='Distance from a Kalman mean in GARCH volatilities',
+        group='statistics',
+        summary='Distance of the price from its filtered level, in expected sizes of the next move.',
+        formula='kalman_garch_zscore = (x - kalman_mean(x, R, Q)) / (abs(x) * garch_volatility(x, alpha, beta, ...))',
+        source='the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and garch_volatility',
+        reference='the definition, as a loop',
+        gaps='NaN at a missing bar, and where the denominator is zero. Both parts go on after it.',
+        inputs=('x',),
+        parameters=(
+            Parameter('R', 'float', 1e-12, 1000000000000.0, 0.01, 'Variance of the prices around the level, in the unit of `Q`.'),
+            Parameter('Q', 'float', 0.0, 1000000000000.0, 1.0, "Variance of the level's step from bar to bar."),
+            Parameter('alpha', 'float', 0.0, 1.0, 0.05, 'Weight of the last squared deviation.'),
+            Parameter('beta', 'float', 0.0, 1.0, 0.9, 'Weight of the last variance.'),
+            Parameter('omega', 'float', 0.0, 1000000000000.0, None, 'What the variance gets at each bar, in the unit of squared returns; None for 1e-6 * max(1e-6, 1 - alpha - beta).', optional=True),
+            Parameter('use_log_returns', 'flag', 0, 1, True, 'Whether returns are logarithms of ratios, or ratios less one.'),
+            Parameter('scale', 'float', 1e-12, 1000000000000.0, 100.0, 'What returns are multiplied by; 100 makes them percent.'),
+            Parameter('min_periods', 'integer', 0, 1000000, 50, 'Bars after the first return that have no result.'),
+            Parameter('sigma_floor', 'float', 0.0, 1000000000000.0, 1e-06, 'Lowest volatility, in the unit of the scaled returns.'),
+        ),
+        rules=(Rule('beta', 'alpha + beta < 1', lambda R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: alpha + beta < 1),),
+        outputs=(
+            Output('kalman_garch_zscore', 'The distance, in moves of one standard deviation.', '1 + min_periods', lambda R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor: 1 + min_periods, Accuracy(16.0, 's / (abs(x) * garch_volatility) + abs(kalman_garch_zscore) * (1 + g / garch_volatility), s and g as of both parts')),
+        ),
+        window=None,
+        transcendental=True,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=7,
+        name='kalman_mean',
+        title='Kalman mean',
+        group='trend',
+        summary='Level of the price behind its noise, by a Kalman filter of one dimension.',
+        formula='kalman_mean[0] = x[0], P[0] = R\nK[t] = (P[t-1] + Q) / (P[t-1] + Q + R)\nkalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])\nP[t] = (1 - K[t]) * (P[t-1] + Q)',
+        source='A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge University Press, 1989, ch. 2 and 4',
+        reference='the definition, as a loop',
+        gaps='NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next price weighs more.',
+        inputs=('x',),
+        parameters=(
+            Parameter('R', 'float', 1e-12, 1000000000000.0, 0.01, 'Variance of the prices around the level, in the unit of `Q`.'),
+            Parameter('Q', 'float', 0.0, 1000000000000.0, 1.0, "Variance of the level's step from bar to bar."),
+        ),
+        rules=(),
+        outputs=(
+            Output('kalman_mean', 'The level, in the unit of the input.', '0', lambda R, Q: 0, Accuracy(16.0, 's[t] = (1 - K[t]) * s[t-1] + max(abs(x[t]), abs(kalman_mean[t-1]))')),
+        ),
+        window=None,
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=8,
+        name='kalman_zscore',
+        title='Standard score against a Kalman mean',
+        group='statistics',
+        summary='Distance of the price from its filtered level, in standard deviations of that distance.',
+        formula='e = x - kalman_mean(x, R, Q)\nstd[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))\nkalman_zscore = e / std',
+        source='E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3',
+        reference='pandas: e = x - kalman_mean; e / e.rolling(window).std()',
+        gaps='NaN while any of the last `window` bars is missing. At the first price the distance is zero.',
+        inputs=('x',),
+        parameters=(
+            Parameter('window', 'integer', 1, 1000000, 100, 'Length of the window, in bars.'),
+            Parameter('R', 'float', 1e-12, 1000000000000.0, 0.01, 'Variance of the prices around the level, in the unit of `Q`.'),
+            Parameter('Q', 'float', 0.0, 1000000000000.0, 1.0, "Variance of the level's step from bar to bar."),
+        ),
+        rules=(),
+        outputs=(
+            Output('kalman_zscore', 'The distance, in sample standard deviations.', 'max(window, 2) - 1', lambda window, R, Q: max(window, 2) - 1, Accuracy(32.0, '(s + abs(kalman_zscore) * (std + sma(abs(e)) + max(s[t-window+1 .. t]) + 2^-484)) / std, s as of kalman_mean')),
+        ),
+        window=None,
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=9,
         name='macd',
         title='Moving average convergence/divergence',
         group='momentum',
@@ -117,6 +248,7 @@ _CATALOG = (
             Parameter('slow', 'integer', 1, 1000000, 26, 'Span of the slow average, in bars.'),
             Parameter('signal', 'integer', 1, 1000000, 9, "Span of the signal's average, in bars."),
         ),
+        rules=(),
         outputs=(
             Output('macd', 'Fast minus slow average, in the unit of the input.', '0', lambda fast, slow, signal: 0, Accuracy(32.0, 'm(x, fast) + m(x, slow)')),
             Output('signal', 'Average of the difference, in the unit of the input.', '0', lambda fast, slow, signal: 0, Accuracy(32.0, 'ema(m(x, fast) + m(x, slow), signal) + m(macd, signal)')),
@@ -127,7 +259,31 @@ _CATALOG = (
         revision=2,
     ),
     IndicatorSpec(
-        position=5,
+        position=10,
+        name='residual_zscore',
+        title='Standard score of residuals',
+        group='statistics',
+        summary='Distance of the price from a moving average, in standard deviations of that distance.',
+        formula='mean = sma(x, window) if mean_source is rolling, ema(x, ema_period) if it is ema\ne = x - mean\nstd[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))\nresidual_zscore = e / std',
+        source='E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3',
+        reference='pandas: e = x - x.rolling(window).mean(); e / e.rolling(window).std()',
+        gaps='NaN while any of the last `window` residuals is missing. A rolling mean has none for `window` bars from a missing one on; an `ema` lacks it at the missing bar alone.',
+        inputs=('x',),
+        parameters=(
+            Parameter('window', 'integer', 1, 1000000, 100, 'Length of the windows, in bars.'),
+            Parameter('mean_source', 'choice', 0, 1, 'rolling', 'The moving average.', options=('rolling', 'ema')),
+            Parameter('ema_period', 'integer', 1, 1000000, None, 'Span of the ema, in bars; None for `window`. Of no effect on a rolling mean.', optional=True),
+        ),
+        rules=(),
+        outputs=(
+            Output('residual_zscore', 'The distance, in sample standard deviations.', "(2 if mean_source == 'rolling' else 1) * (max(window, 2) - 1)", lambda window, mean_source, ema_period: (2 if mean_source == 'rolling' else 1) * (max(window, 2) - 1), Accuracy(32.0, '(s + abs(residual_zscore) * (std + sma(abs(e)) + max(s[t-window+1 .. t]) + 2^-484)) / std, s = sma(abs(x)) or m(x)')),
+        ),
+        window="2 * window - 1 if mean_source == 'rolling' else None",
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=11,
         name='roc',
         title='Rate of change',
         group='momentum',
@@ -140,6 +296,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Distance of the two prices, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('roc', 'The change, in percent.', 'period', lambda period: period, Accuracy(3.5, 'abs(roc)')),
         ),
@@ -148,7 +305,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=6,
+        position=12,
         name='rsi',
         title='Relative strength index',
         group='momentum',
@@ -161,6 +318,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 14, 'Reciprocal of the smoothing factor, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('rsi', 'The index, from 0 to 100.', '1', lambda period: 1, Accuracy(32.0, 'rsi * (m(gain) / gain + m(loss) / loss)')),
         ),
@@ -169,7 +327,7 @@ _CATALOG = (
         revision=2,
     ),
     IndicatorSpec(
-        position=7,
+        position=13,
         name='sma',
         title='Simple moving average',
         group='trend',
@@ -182,6 +340,7 @@ _CATALOG = (
         parameters=(
             Parameter('period', 'integer', 1, 1000000, 20, 'Length of the window, in bars.'),
         ),
+        rules=(),
         outputs=(
             Output('sma', 'The mean, in the unit of the input.', 'period - 1', lambda period: period - 1, Accuracy(32.0, 'sma(abs(x))')),
         ),
@@ -190,7 +349,7 @@ _CATALOG = (
         revision=1,
     ),
     IndicatorSpec(
-        position=8,
+        position=14,
         name='true_range',
         title='True range',
         group='volatility',
@@ -202,10 +361,33 @@ _CATALOG = (
         inputs=('high', 'low', 'close'),
         parameters=(
         ),
+        rules=(),
         outputs=(
             Output('true_range', 'The range, in the unit of the prices.', '0', lambda: 0, Accuracy(1.0, 'true_range')),
         ),
         window='2',
+        transcendental=False,
+        revision=1,
+    ),
+    IndicatorSpec(
+        position=15,
+        name='zscore',
+        title='Standard score',
+        group='statistics',
+        summary='Distance of the price from its mean, in standard deviations.',
+        formula='mean = sma(x, window)\nstd[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))\nzscore = (x - mean) / std',
+        source='E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979',
+        reference='pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()',
+        gaps='NaN while any of the last `window` bars is missing, or all of them are equal, or there is only one.',
+        inputs=('x',),
+        parameters=(
+            Parameter('window', 'integer', 1, 1000000, 100, 'Length of the window, in bars.'),
+        ),
+        rules=(),
+        outputs=(
+            Output('zscore', 'The distance, in sample standard deviations.', 'max(window, 2) - 1', lambda window: max(window, 2) - 1, Accuracy(32.0, '(sma(abs(x)) + abs(zscore) * (std + sma(abs(x)) + 2^-484)) / std')),
+        ),
+        window='window',
         transcendental=False,
         revision=1,
     ),

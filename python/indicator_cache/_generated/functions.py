@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from .._compute import compute
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
 
-__all__ = ["atr", "bollinger", "dmi", "ema", "macd", "roc", "rsi", "sma", "true_range"]
+__all__ = ["atr", "bollinger", "choppiness", "dmi", "ema", "garch_volatility", "kalman_garch_zscore", "kalman_mean", "kalman_zscore", "macd", "residual_zscore", "roc", "rsi", "sma", "true_range", "zscore"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
+_CHOPPINESS = BY_NAME["choppiness"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
+_GARCH_VOLATILITY = BY_NAME["garch_volatility"]
+_KALMAN_GARCH_ZSCORE = BY_NAME["kalman_garch_zscore"]
+_KALMAN_MEAN = BY_NAME["kalman_mean"]
+_KALMAN_ZSCORE = BY_NAME["kalman_zscore"]
 _MACD = BY_NAME["macd"]
+_RESIDUAL_ZSCORE = BY_NAME["residual_zscore"]
 _ROC = BY_NAME["roc"]
 _RSI = BY_NAME["rsi"]
 _SMA = BY_NAME["sma"]
 _TRUE_RANGE = BY_NAME["true_range"]
+_ZSCORE = BY_NAME["zscore"]
 
 
 def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
@@ -45,7 +52,7 @@ def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -102,7 +109,7 @@ def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerRes
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -125,6 +132,55 @@ def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerRes
     J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
     """
     result: BollingerResult[Any] = compute(_BOLLINGER, (x,), (period, std_factor))
+    return result
+
+
+def choppiness(high: Any, low: Any, close: Any, period: int = 14) -> Any:
+    """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
+
+    Parameters
+    ----------
+    high, low, close
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    period
+        Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
+
+    Returns
+    -------
+    choppiness
+        The index: near 0 in a straight move, near 100 without direction. Not NaN from bar
+        period - 1 on at the earliest, counted from 0.
+
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        way[t] = true_range[t-period+1] + ... + true_range[t]
+        distance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])
+        choppiness = 100 * log10(way / distance) / log10(period)
+
+    Missing bars: NaN while any of the last `period` bars lacks its high, its low or its true
+    range, and where the distance is zero. The bar after a gap has the range high - low.
+
+    Numbers as of pandas: 100 * log10(true_range.rolling(period).sum() /
+    (h.rolling(period).max() - l.rolling(period).min())) / log10(period)
+
+    References
+    ----------
+    E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
+    """
+    result: Any = compute(_CHOPPINESS, (high, low, close), (period,))
     return result
 
 
@@ -157,7 +213,7 @@ def dmi(high: Any, low: Any, close: Any, period: int = 14) -> DmiResult[Any]:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -209,7 +265,7 @@ def ema(x: Any, period: int = 20) -> Any:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -231,6 +287,253 @@ def ema(x: Any, period: int = 20) -> Any:
     R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
     """
     result: Any = compute(_EMA, (x,), (period,))
+    return result
+
+
+def garch_volatility(x: Any, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> Any:
+    """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    alpha
+        Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+    beta
+        Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+    omega
+        What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+        max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+        default.
+    use_log_returns
+        Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+        default.
+    scale
+        What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+        1000000000000.0, 100.0 by default.
+    min_periods
+        Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+        default.
+    sigma_floor
+        Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+        1000000000000.0, 1e-06 by default.
+
+    Returns
+    -------
+    garch_volatility
+        Standard deviation of the return of one bar, as a fraction of the price. Not NaN from
+        bar 1 + min_periods on at the earliest, counted from 0.
+
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed or not ``alpha + beta < 1``.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)
+        mu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0
+        v[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)
+        e2[t] = (r[t] - mu)^2
+        garch_volatility = sqrt(v) / scale, from bar 1 + min_periods on
+
+    Missing bars: A return with a missing end, or that is not finite, repeats the last result
+    and is not a deviation. NaN before the first return, and for `min_periods` bars after it.
+
+    Numbers as of the definition, as a loop
+
+    References
+    ----------
+    T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
+    Econometrics 31, 1986.
+    """
+    result: Any = compute(_GARCH_VOLATILITY, (x,), (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
+    return result
+
+
+def kalman_garch_zscore(x: Any, R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> Any:
+    """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    R
+        Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+        1000000000000.0, 0.01 by default.
+    Q
+        Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+        default.
+    alpha
+        Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+    beta
+        Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+    omega
+        What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+        max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+        default.
+    use_log_returns
+        Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+        default.
+    scale
+        What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+        1000000000000.0, 100.0 by default.
+    min_periods
+        Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+        default.
+    sigma_floor
+        Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+        1000000000000.0, 1e-06 by default.
+
+    Returns
+    -------
+    kalman_garch_zscore
+        The distance, in moves of one standard deviation. Not NaN from bar 1 + min_periods on at
+        the earliest, counted from 0.
+
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed or not ``alpha + beta < 1``.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        kalman_garch_zscore = (x - kalman_mean(x, R, Q)) / (abs(x) * garch_volatility(x, alpha, beta, ...))
+
+    Missing bars: NaN at a missing bar, and where the denominator is zero. Both parts go on
+    after it.
+
+    Numbers as of the definition, as a loop
+
+    References
+    ----------
+    the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and
+    garch_volatility.
+    """
+    result: Any = compute(_KALMAN_GARCH_ZSCORE, (x,), (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
+    return result
+
+
+def kalman_mean(x: Any, R: float = 0.01, Q: float = 1.0) -> Any:
+    """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    R
+        Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+        1000000000000.0, 0.01 by default.
+    Q
+        Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+        default.
+
+    Returns
+    -------
+    kalman_mean
+        The level, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        kalman_mean[0] = x[0], P[0] = R
+        K[t] = (P[t-1] + Q) / (P[t-1] + Q + R)
+        kalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])
+        P[t] = (1 - K[t]) * (P[t-1] + Q)
+
+    Missing bars: NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next
+    price weighs more.
+
+    Numbers as of the definition, as a loop
+
+    References
+    ----------
+    A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
+    University Press, 1989, ch. 2 and 4.
+    """
+    result: Any = compute(_KALMAN_MEAN, (x,), (R, Q))
+    return result
+
+
+def kalman_zscore(x: Any, window: int = 100, R: float = 0.01, Q: float = 1.0) -> Any:
+    """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    window
+        Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+    R
+        Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+        1000000000000.0, 0.01 by default.
+    Q
+        Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+        default.
+
+    Returns
+    -------
+    kalman_zscore
+        The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+        the earliest, counted from 0.
+
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        e = x - kalman_mean(x, R, Q)
+        std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+        kalman_zscore = e / std
+
+    Missing bars: NaN while any of the last `window` bars is missing. At the first price the
+    distance is zero.
+
+    Numbers as of pandas: e = x - kalman_mean; e / e.rolling(window).std()
+
+    References
+    ----------
+    E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+    """
+    result: Any = compute(_KALMAN_ZSCORE, (x,), (window, R, Q))
     return result
 
 
@@ -267,7 +570,7 @@ def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -293,6 +596,60 @@ def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[
     return result
 
 
+def residual_zscore(x: Any, window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None) -> Any:
+    """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    window
+        Length of the windows, in bars. Whole number from 1 to 1000000, 100 by default.
+    mean_source
+        The moving average. 'rolling' or 'ema', 'rolling' by default.
+    ema_period
+        Span of the ema, in bars; None for `window`. Of no effect on a rolling mean. Whole
+        number from 1 to 1000000, or None, None by default.
+
+    Returns
+    -------
+    residual_zscore
+        The distance, in sample standard deviations. Not NaN from bar (2 if mean_source ==
+        'rolling' else 1) * (max(window, 2) - 1) on at the earliest, counted from 0.
+
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        mean = sma(x, window) if mean_source is rolling, ema(x, ema_period) if it is ema
+        e = x - mean
+        std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+        residual_zscore = e / std
+
+    Missing bars: NaN while any of the last `window` residuals is missing. A rolling mean has
+    none for `window` bars from a missing one on; an `ema` lacks it at the missing bar alone.
+
+    Numbers as of pandas: e = x - x.rolling(window).mean(); e / e.rolling(window).std()
+
+    References
+    ----------
+    E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+    """
+    result: Any = compute(_RESIDUAL_ZSCORE, (x,), (window, mean_source, ema_period))
+    return result
+
+
 def roc(x: Any, period: int = 14) -> Any:
     """Rate of change. Change of the price over some bars, in percent.
 
@@ -315,7 +672,7 @@ def roc(x: Any, period: int = 14) -> Any:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -361,7 +718,7 @@ def rsi(x: Any, period: int = 14) -> Any:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -411,7 +768,7 @@ def sma(x: Any, period: int = 20) -> Any:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -453,7 +810,7 @@ def true_range(high: Any, low: Any, close: Any) -> Any:
     Raises
     ------
     ParameterError
-        When a parameter is not in its range.
+        When a parameter is not allowed.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -474,4 +831,52 @@ def true_range(high: Any, low: Any, close: Any) -> Any:
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
     result: Any = compute(_TRUE_RANGE, (high, low, close), ())
+    return result
+
+
+def zscore(x: Any, window: int = 100) -> Any:
+    """Standard score. Distance of the price from its mean, in standard deviations.
+
+    Parameters
+    ----------
+    x
+        One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
+        pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    window
+        Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+
+    Returns
+    -------
+    zscore
+        The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+        the earliest, counted from 0.
+
+    An array with as many values as bars, float64. Series of pandas (with the same index) or
+    polars, and Arrow arrays, where those were given.
+
+    Raises
+    ------
+    ParameterError
+        When a parameter is not allowed.
+    SchemaError
+        When an input is not one row of real numbers, or lengths differ.
+
+    Notes
+    -----
+    ::
+
+        mean = sma(x, window)
+        std[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))
+        zscore = (x - mean) / std
+
+    Missing bars: NaN while any of the last `window` bars is missing, or all of them are equal,
+    or there is only one.
+
+    Numbers as of pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()
+
+    References
+    ----------
+    E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
+    """
+    result: Any = compute(_ZSCORE, (x,), (window,))
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Literal
 
 from ..spec import IndicatorSpec
 from .catalog import BY_NAME
@@ -12,13 +12,20 @@ __all__ = ["CacheMethods", "ViewMethods"]
 
 _ATR = BY_NAME["atr"]
 _BOLLINGER = BY_NAME["bollinger"]
+_CHOPPINESS = BY_NAME["choppiness"]
 _DMI = BY_NAME["dmi"]
 _EMA = BY_NAME["ema"]
+_GARCH_VOLATILITY = BY_NAME["garch_volatility"]
+_KALMAN_GARCH_ZSCORE = BY_NAME["kalman_garch_zscore"]
+_KALMAN_MEAN = BY_NAME["kalman_mean"]
+_KALMAN_ZSCORE = BY_NAME["kalman_zscore"]
 _MACD = BY_NAME["macd"]
+_RESIDUAL_ZSCORE = BY_NAME["residual_zscore"]
 _ROC = BY_NAME["roc"]
 _RSI = BY_NAME["rsi"]
 _SMA = BY_NAME["sma"]
 _TRUE_RANGE = BY_NAME["true_range"]
+_ZSCORE = BY_NAME["zscore"]
 
 
 class CacheMethods:
@@ -59,7 +66,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -127,7 +134,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -157,6 +164,63 @@ class CacheMethods:
             self._quick += 1
             return hit
         return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i)
+
+    def choppiness(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
+        """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        period
+            Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        choppiness
+            The index: near 0 in a straight move, near 100 without direction. Not NaN from bar
+            period - 1 on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            way[t] = true_range[t-period+1] + ... + true_range[t]
+            distance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])
+            choppiness = 100 * log10(way / distance) / log10(period)
+
+        Missing bars: NaN while any of the last `period` bars lacks its high, its low or its true
+        range, and where the distance is zero. The bar after a gap has the range high - low.
+
+        Numbers as of pandas: 100 * log10(true_range.rolling(period).sum() /
+        (h.rolling(period).max() - l.rolling(period).min())) / log10(period)
+
+        References
+        ----------
+        E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
+        """
+        try:
+            hit = self._recent.get((2, tf, pt, period)) if type(period) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_CHOPPINESS, tf, pt, "", (period,), i)
 
     def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
@@ -191,7 +255,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -218,7 +282,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
         """
         try:
-            hit = self._recent.get((2, tf, pt, period)) if type(period) is int else None
+            hit = self._recent.get((3, tf, pt, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -253,7 +317,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -275,13 +339,300 @@ class CacheMethods:
         R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
         """
         try:
-            hit = self._recent.get((3, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((4, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
             self._quick += 1
             return hit
         return self._get(_EMA, tf, pt, source, (period,), i)
+
+    def garch_volatility(self, tf: Hashable, pt: Hashable, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+        """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        alpha
+            Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+        beta
+            Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+        omega
+            What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+            max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+            default.
+        use_log_returns
+            Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+            default.
+        scale
+            What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+            1000000000000.0, 100.0 by default.
+        min_periods
+            Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+            default.
+        sigma_floor
+            Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+            1000000000000.0, 1e-06 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        garch_volatility
+            Standard deviation of the return of one bar, as a fraction of the price. Not NaN from
+            bar 1 + min_periods on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed or not ``alpha + beta < 1``.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)
+            mu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0
+            v[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)
+            e2[t] = (r[t] - mu)^2
+            garch_volatility = sqrt(v) / scale, from bar 1 + min_periods on
+
+        Missing bars: A return with a missing end, or that is not finite, repeats the last result
+        and is not a deviation. NaN before the first return, and for `min_periods` bars after it.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
+        Econometrics 31, 1986.
+        """
+        try:
+            hit = self._recent.get((5, tf, pt, source, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor)) if type(alpha) is float and type(beta) is float and (type(omega) is float or omega is None) and type(use_log_returns) is bool and type(scale) is float and type(min_periods) is int and type(sigma_floor) is float else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_GARCH_VOLATILITY, tf, pt, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+
+    def kalman_garch_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+        """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        alpha
+            Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+        beta
+            Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+        omega
+            What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+            max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+            default.
+        use_log_returns
+            Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+            default.
+        scale
+            What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+            1000000000000.0, 100.0 by default.
+        min_periods
+            Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+            default.
+        sigma_floor
+            Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+            1000000000000.0, 1e-06 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_garch_zscore
+            The distance, in moves of one standard deviation. Not NaN from bar 1 + min_periods on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed or not ``alpha + beta < 1``.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            kalman_garch_zscore = (x - kalman_mean(x, R, Q)) / (abs(x) * garch_volatility(x, alpha, beta, ...))
+
+        Missing bars: NaN at a missing bar, and where the denominator is zero. Both parts go on
+        after it.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and
+        garch_volatility.
+        """
+        try:
+            hit = self._recent.get((6, tf, pt, source, R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor)) if type(R) is float and type(Q) is float and type(alpha) is float and type(beta) is float and (type(omega) is float or omega is None) and type(use_log_returns) is bool and type(scale) is float and type(min_periods) is int and type(sigma_floor) is float else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_KALMAN_GARCH_ZSCORE, tf, pt, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+
+    def kalman_mean(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+        """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_mean
+            The level, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            kalman_mean[0] = x[0], P[0] = R
+            K[t] = (P[t-1] + Q) / (P[t-1] + Q + R)
+            kalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])
+            P[t] = (1 - K[t]) * (P[t-1] + Q)
+
+        Missing bars: NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next
+        price weighs more.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
+        University Press, 1989, ch. 2 and 4.
+        """
+        try:
+            hit = self._recent.get((7, tf, pt, source, R, Q)) if type(R) is float and type(Q) is float else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_KALMAN_MEAN, tf, pt, source, (R, Q), i)
+
+    def kalman_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+        """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_zscore
+            The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            e = x - kalman_mean(x, R, Q)
+            std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+            kalman_zscore = e / std
+
+        Missing bars: NaN while any of the last `window` bars is missing. At the first price the
+        distance is zero.
+
+        Numbers as of pandas: e = x - kalman_mean; e / e.rolling(window).std()
+
+        References
+        ----------
+        E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+        """
+        try:
+            hit = self._recent.get((8, tf, pt, source, window, R, Q)) if type(window) is int and type(R) is float and type(Q) is float else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_KALMAN_ZSCORE, tf, pt, source, (window, R, Q), i)
 
     def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
@@ -322,7 +673,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -345,13 +696,77 @@ class CacheMethods:
         G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
         """
         try:
-            hit = self._recent.get((4, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
+            hit = self._recent.get((9, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
             self._quick += 1
             return hit
         return self._get(_MACD, tf, pt, source, (fast, slow, signal), i)
+
+    def residual_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None) -> Any:
+        """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the windows, in bars. Whole number from 1 to 1000000, 100 by default.
+        mean_source
+            The moving average. 'rolling' or 'ema', 'rolling' by default.
+        ema_period
+            Span of the ema, in bars; None for `window`. Of no effect on a rolling mean. Whole
+            number from 1 to 1000000, or None, None by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        residual_zscore
+            The distance, in sample standard deviations. Not NaN from bar (2 if mean_source ==
+            'rolling' else 1) * (max(window, 2) - 1) on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            mean = sma(x, window) if mean_source is rolling, ema(x, ema_period) if it is ema
+            e = x - mean
+            std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+            residual_zscore = e / std
+
+        Missing bars: NaN while any of the last `window` residuals is missing. A rolling mean has
+        none for `window` bars from a missing one on; an `ema` lacks it at the missing bar alone.
+
+        Numbers as of pandas: e = x - x.rolling(window).mean(); e / e.rolling(window).std()
+
+        References
+        ----------
+        E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+        """
+        try:
+            hit = self._recent.get((10, tf, pt, source, window, mean_source, ema_period)) if type(window) is int and type(mean_source) is str and (type(ema_period) is int or ema_period is None) else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_RESIDUAL_ZSCORE, tf, pt, source, (window, mean_source, ema_period), i)
 
     def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
         """Rate of change. Change of the price over some bars, in percent.
@@ -380,7 +795,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -400,7 +815,7 @@ class CacheMethods:
         M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
         """
         try:
-            hit = self._recent.get((5, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((11, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -436,7 +851,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -460,7 +875,7 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
         """
         try:
-            hit = self._recent.get((6, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((12, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -496,7 +911,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -515,7 +930,7 @@ class CacheMethods:
         R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
         """
         try:
-            hit = self._recent.get((7, tf, pt, source, period)) if type(period) is int else None
+            hit = self._recent.get((13, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
@@ -546,7 +961,7 @@ class CacheMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -567,13 +982,71 @@ class CacheMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
         try:
-            hit = self._recent.get((8, tf, pt))
+            hit = self._recent.get((14, tf, pt))
         except TypeError:  # what cannot be a key is refused further down
             hit = None
         if hit is not None and i is None:
             self._quick += 1
             return hit
         return self._get(_TRUE_RANGE, tf, pt, "", (), i)
+
+    def zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, i: int | None = None) -> Any:
+        """Standard score. Distance of the price from its mean, in standard deviations.
+
+        Parameters
+        ----------
+        tf, pt
+            Timeframe and price type.
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        zscore
+            The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            mean = sma(x, window)
+            std[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))
+            zscore = (x - mean) / std
+
+        Missing bars: NaN while any of the last `window` bars is missing, or all of them are equal,
+        or there is only one.
+
+        Numbers as of pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()
+
+        References
+        ----------
+        E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
+        """
+        try:
+            hit = self._recent.get((15, tf, pt, source, window)) if type(window) is int else None
+        except TypeError:  # what cannot be a key is refused further down
+            hit = None
+        if hit is not None and i is None:
+            self._quick += 1
+            return hit
+        return self._get(_ZSCORE, tf, pt, source, (window,), i)
 
 
 class ViewMethods:
@@ -607,7 +1080,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -666,7 +1139,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -689,6 +1162,54 @@ class ViewMethods:
         J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
         """
         return self._get(_BOLLINGER, source, (period, std_factor), i)
+
+    def choppiness(self, period: int = 14, i: int | None = None) -> Any:
+        """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
+
+        Parameters
+        ----------
+        period
+            Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        choppiness
+            The index: near 0 in a straight move, near 100 without direction. Not NaN from bar
+            period - 1 on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            way[t] = true_range[t-period+1] + ... + true_range[t]
+            distance[t] = max(high[t-period+1 .. t]) - min(low[t-period+1 .. t])
+            choppiness = 100 * log10(way / distance) / log10(period)
+
+        Missing bars: NaN while any of the last `period` bars lacks its high, its low or its true
+        range, and where the distance is zero. The bar after a gap has the range high - low.
+
+        Numbers as of pandas: 100 * log10(true_range.rolling(period).sum() /
+        (h.rolling(period).max() - l.rolling(period).min())) / log10(period)
+
+        References
+        ----------
+        E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
+        """
+        return self._get(_CHOPPINESS, "", (period,), i)
 
     def dmi(self, period: int = 14, i: int | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
@@ -721,7 +1242,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -774,7 +1295,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -796,6 +1317,257 @@ class ViewMethods:
         R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
         """
         return self._get(_EMA, source, (period,), i)
+
+    def garch_volatility(self, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+        """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        alpha
+            Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+        beta
+            Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+        omega
+            What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+            max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+            default.
+        use_log_returns
+            Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+            default.
+        scale
+            What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+            1000000000000.0, 100.0 by default.
+        min_periods
+            Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+            default.
+        sigma_floor
+            Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+            1000000000000.0, 1e-06 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        garch_volatility
+            Standard deviation of the return of one bar, as a fraction of the price. Not NaN from
+            bar 1 + min_periods on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed or not ``alpha + beta < 1``.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            r[t] = scale * ln(x[t] / x[t-1]), or scale * (x[t] / x[t-1] - 1)
+            mu = r[1], v[1] = max(1e-6, sigma_floor^2), e2[1] = 0
+            v[t] = max(omega + alpha * e2[t-1] + beta * v[t-1], sigma_floor^2)
+            e2[t] = (r[t] - mu)^2
+            garch_volatility = sqrt(v) / scale, from bar 1 + min_periods on
+
+        Missing bars: A return with a missing end, or that is not finite, repeats the last result
+        and is not a deviation. NaN before the first return, and for `min_periods` bars after it.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
+        Econometrics 31, 1986.
+        """
+        return self._get(_GARCH_VOLATILITY, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+
+    def kalman_garch_zscore(self, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+        """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        alpha
+            Weight of the last squared deviation. Number from 0.0 to 1.0, 0.05 by default.
+        beta
+            Weight of the last variance. Number from 0.0 to 1.0, 0.9 by default.
+        omega
+            What the variance gets at each bar, in the unit of squared returns; None for 1e-6 *
+            max(1e-6, 1 - alpha - beta). Number from 0.0 to 1000000000000.0, or None, None by
+            default.
+        use_log_returns
+            Whether returns are logarithms of ratios, or ratios less one. True or False, True by
+            default.
+        scale
+            What returns are multiplied by; 100 makes them percent. Number from 1e-12 to
+            1000000000000.0, 100.0 by default.
+        min_periods
+            Bars after the first return that have no result. Whole number from 0 to 1000000, 50 by
+            default.
+        sigma_floor
+            Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
+            1000000000000.0, 1e-06 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_garch_zscore
+            The distance, in moves of one standard deviation. Not NaN from bar 1 + min_periods on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed or not ``alpha + beta < 1``.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            kalman_garch_zscore = (x - kalman_mean(x, R, Q)) / (abs(x) * garch_volatility(x, alpha, beta, ...))
+
+        Missing bars: NaN at a missing bar, and where the denominator is zero. Both parts go on
+        after it.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and
+        garch_volatility.
+        """
+        return self._get(_KALMAN_GARCH_ZSCORE, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+
+    def kalman_mean(self, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+        """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_mean
+            The level, in the unit of the input. Not NaN from the first bar on at the earliest.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            kalman_mean[0] = x[0], P[0] = R
+            K[t] = (P[t-1] + Q) / (P[t-1] + Q + R)
+            kalman_mean[t] = kalman_mean[t-1] + K[t] * (x[t] - kalman_mean[t-1])
+            P[t] = (1 - K[t]) * (P[t-1] + Q)
+
+        Missing bars: NaN at a missing bar. The uncertainty `P` grows by `Q` there, so the next
+        price weighs more.
+
+        Numbers as of the definition, as a loop
+
+        References
+        ----------
+        A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
+        University Press, 1989, ch. 2 and 4.
+        """
+        return self._get(_KALMAN_MEAN, source, (R, Q), i)
+
+    def kalman_zscore(self, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+        """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+        R
+            Variance of the prices around the level, in the unit of `Q`. Number from 1e-12 to
+            1000000000000.0, 0.01 by default.
+        Q
+            Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
+            default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        kalman_zscore
+            The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            e = x - kalman_mean(x, R, Q)
+            std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+            kalman_zscore = e / std
+
+        Missing bars: NaN while any of the last `window` bars is missing. At the first price the
+        distance is zero.
+
+        Numbers as of pandas: e = x - kalman_mean; e / e.rolling(window).std()
+
+        References
+        ----------
+        E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+        """
+        return self._get(_KALMAN_ZSCORE, source, (window, R, Q), i)
 
     def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
@@ -834,7 +1606,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -857,6 +1629,61 @@ class ViewMethods:
         G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
         """
         return self._get(_MACD, source, (fast, slow, signal), i)
+
+    def residual_zscore(self, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None) -> Any:
+        """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the windows, in bars. Whole number from 1 to 1000000, 100 by default.
+        mean_source
+            The moving average. 'rolling' or 'ema', 'rolling' by default.
+        ema_period
+            Span of the ema, in bars; None for `window`. Of no effect on a rolling mean. Whole
+            number from 1 to 1000000, or None, None by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        residual_zscore
+            The distance, in sample standard deviations. Not NaN from bar (2 if mean_source ==
+            'rolling' else 1) * (max(window, 2) - 1) on at the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            mean = sma(x, window) if mean_source is rolling, ema(x, ema_period) if it is ema
+            e = x - mean
+            std[t] = sqrt(sum((e[i] - sma(e, window)[t])^2 for i in t-window+1 .. t) / (window - 1))
+            residual_zscore = e / std
+
+        Missing bars: NaN while any of the last `window` residuals is missing. A rolling mean has
+        none for `window` bars from a missing one on; an `ema` lacks it at the missing bar alone.
+
+        Numbers as of pandas: e = x - x.rolling(window).mean(); e / e.rolling(window).std()
+
+        References
+        ----------
+        E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
+        """
+        return self._get(_RESIDUAL_ZSCORE, source, (window, mean_source, ema_period), i)
 
     def roc(self, source: str = "close", period: int = 14, i: int | None = None) -> Any:
         """Rate of change. Change of the price over some bars, in percent.
@@ -883,7 +1710,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -930,7 +1757,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -981,7 +1808,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1022,7 +1849,7 @@ class ViewMethods:
         UnknownSeriesError
             When there is no such timeframe or price type.
         ParameterError
-            When a parameter is not in its range.
+            When a parameter is not allowed.
         SchemaError
             When the series lacks a column.
 
@@ -1043,3 +1870,52 @@ class ViewMethods:
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
         return self._get(_TRUE_RANGE, "", (), i)
+
+    def zscore(self, source: str = "close", window: int = 100, i: int | None = None) -> Any:
+        """Standard score. Distance of the price from its mean, in standard deviations.
+
+        Parameters
+        ----------
+        source
+            Column to read: open, high, low, close or volume.
+        window
+            Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+        i
+            Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
+            all bars.
+
+        Returns
+        -------
+        zscore
+            The distance, in sample standard deviations. Not NaN from bar max(window, 2) - 1 on at
+            the earliest, counted from 0.
+
+        An array with as many values as bars, float64, read-only; with `i`, a float.
+
+        Raises
+        ------
+        UnknownSeriesError
+            When there is no such timeframe or price type.
+        ParameterError
+            When a parameter is not allowed.
+        SchemaError
+            When the series lacks a column.
+
+        Notes
+        -----
+        ::
+
+            mean = sma(x, window)
+            std[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))
+            zscore = (x - mean) / std
+
+        Missing bars: NaN while any of the last `window` bars is missing, or all of them are equal,
+        or there is only one.
+
+        Numbers as of pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()
+
+        References
+        ----------
+        E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
+        """
+        return self._get(_ZSCORE, source, (window,), i)

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, Self
 
 from .._arrays import FloatArray
 from ..errors import BackendUnavailableError, ParameterError
-from ..spec import IndicatorSpec
+from ..spec import IndicatorSpec, Value
 
 __all__ = [
     "NAMES",
@@ -80,14 +80,14 @@ class Backend(Protocol):
 
     name: str
 
-    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> Machine:
+    def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> Machine:
         """Build an indicator in its initial state."""
         ...
 
     def begin(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> Machine:
@@ -101,7 +101,7 @@ class Backend(Protocol):
     def run(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> None:

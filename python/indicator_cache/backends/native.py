@@ -10,7 +10,7 @@ from pathlib import Path
 from .._arrays import FloatArray
 from .._generated.catalog import FINGERPRINT
 from ..errors import BackendUnavailableError, StateError
-from ..spec import IndicatorSpec
+from ..spec import IndicatorSpec, Value
 
 
 def _absence() -> str:
@@ -50,14 +50,14 @@ class NativeBackend:
     def __init__(self, *, portable: bool = False) -> None:
         self.portable = portable
 
-    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> _native.Machine:
+    def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> _native.Machine:
         """Build an indicator in its initial state."""
-        return _native.Machine(spec.position, params, self.portable)
+        return _native.Machine(spec.position, spec.numbers(params), self.portable)
 
     def begin(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> _native.Machine:
@@ -76,12 +76,12 @@ class NativeBackend:
     def run(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> None:
         """Compute one indicator over whole columns, filling `outputs` in place."""
-        _native.run(spec.position, params, inputs, outputs, self.portable)
+        _native.run(spec.position, spec.numbers(params), inputs, outputs, self.portable)
 
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._arrays import FloatArray
-from ..spec import IndicatorSpec
+from ..spec import IndicatorSpec, Value
 from .reference import Machine
 from .reference.state import read_header
 
@@ -19,14 +19,14 @@ class PythonBackend:
 
     name = "python"
 
-    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> Machine:
+    def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> Machine:
         """Build an indicator in its initial state."""
         return Machine(spec, params)
 
     def begin(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> Machine:
@@ -45,7 +45,7 @@ class PythonBackend:
     def run(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> None:

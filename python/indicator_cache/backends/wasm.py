@@ -25,7 +25,7 @@ import wasmtime
 from .._arrays import FloatArray
 from .._generated.catalog import FINGERPRINT
 from ..errors import BackendError, BackendUnavailableError, ParameterError, StateError
-from ..spec import IndicatorSpec
+from ..spec import IndicatorSpec, Value
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "MEMORY_LIMIT_VARIABLE", "WasmBackend", "create"]
 
@@ -146,8 +146,8 @@ class _Instance:
         self._operate(_CATALOG)
         return self._answer().decode()
 
-    def create(self, spec: IndicatorSpec, params: tuple[float, ...]) -> int:
-        self._operate(_CREATE, spec.position, *self._write(params))
+    def create(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> int:
+        self._operate(_CREATE, spec.position, *self._write(spec.numbers(params)))
         return int(self._words()[0])
 
     def run(self, handle: int, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
@@ -156,14 +156,14 @@ class _Instance:
     def compute(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> None:
         """Create, run and drop: in one call where one block is enough."""
         width = len(inputs) + len(outputs)
         if len(inputs[0]) <= self._reserve(min(len(inputs[0]), _BLOCK_BARS), width):
-            start = (_COMPUTE, spec.position, *self._write(params))
+            start = (_COMPUTE, spec.position, *self._write(spec.numbers(params)))
             self._blocks(start, inputs, outputs)
             return
         handle = self.create(spec, params)
@@ -457,7 +457,7 @@ class WasmBackend:
         finally:
             instance.lock.release()
 
-    def machine(self, spec: IndicatorSpec, params: tuple[float, ...]) -> Machine:
+    def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> Machine:
         """Build an indicator in its initial state.
 
         Raises
@@ -470,7 +470,7 @@ class WasmBackend:
     def begin(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> Machine:
@@ -507,7 +507,7 @@ class WasmBackend:
     def run(
         self,
         spec: IndicatorSpec,
-        params: tuple[float, ...],
+        params: tuple[Value, ...],
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],
     ) -> None:

@@ -29,6 +29,7 @@ impl Kernel for Atr {
             summary: "Length of the seed and reciprocal of the smoothing factor, in bars.",
             domain: Domain::period(1, 14),
         }],
+        rules: &[],
         outputs: &[Output {
             name: "atr",
             summary: "The average range, in the unit of the prices.",

@@ -38,6 +38,7 @@ impl Kernel for Bollinger {
                 domain: Domain::Float { min: 0.0, max: 1e6, default: 2.0 },
             },
         ],
+        rules: &[],
         outputs: &[
             Output {
                 name: "upper",

@@ -41,6 +41,7 @@ impl Kernel for Dmi {
             summary: "Reciprocal of the smoothing factor, in bars.",
             domain: Domain::period(1, 14),
         }],
+        rules: &[],
         outputs: &[
             Output {
                 name: "plus_di",

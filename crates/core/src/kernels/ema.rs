@@ -33,6 +33,7 @@ impl Kernel for Ema {
             summary: "Span of the mean, in bars.",
             domain: Domain::period(1, 20),
         }],
+        rules: &[],
         outputs: &[Output {
             name: "ema",
             summary: "The mean, in the unit of the input.",

@@ -42,6 +42,7 @@ impl Kernel for Macd {
                 domain: Domain::period(1, 9),
             },
         ],
+        rules: &[],
         outputs: &[
             Output {
                 name: "macd",

@@ -27,6 +27,7 @@ impl Kernel for Roc {
             summary: "Distance of the two prices, in bars.",
             domain: Domain::period(1, 14),
         }],
+        rules: &[],
         outputs: &[Output {
             name: "roc",
             summary: "The change, in percent.",

@@ -44,6 +44,7 @@ impl Kernel for Rsi {
             summary: "Reciprocal of the smoothing factor, in bars.",
             domain: Domain::period(1, 14),
         }],
+        rules: &[],
         outputs: &[Output {
             name: "rsi",
             summary: "The index, from 0 to 100.",

@@ -27,6 +27,7 @@ impl Kernel for Sma {
             summary: "Length of the window, in bars.",
             domain: Domain::period(1, 20),
         }],
+        rules: &[],
         outputs: &[Output {
             name: "sma",
             summary: "The mean, in the unit of the input.",

@@ -45,6 +45,7 @@ impl Kernel for TrueRange {
         gaps: "Whichever of the three differences exist take part: the first bar, and the bar after a missing one, give high - low. NaN when none exists.",
         inputs: &["high", "low", "close"],
         params: &[],
+        rules: &[],
         outputs: &[Output {
             name: "true_range",
             summary: "The range, in the unit of the prices.",

@@ -4,17 +4,26 @@
 //! |---|---|---|
 //! | [`recurrence::Ewm`] | exponentially weighted mean | constant |
 //! | [`recurrence::Wilder`] | the same, seeded with a plain mean | constant |
+//! | [`level::Level`] | level behind noise, by a Kalman filter | constant |
+//! | [`garch::Garch`] | variance of returns, by GARCH(1, 1) | constant |
 //! | [`window::WindowMean`] | mean of the last `p` bars | logarithm of `p` |
 //! | [`window::WindowMoments`] | mean and squared deviations of the last `p` bars | logarithm of `p` |
+//! | [`window::WindowScore`] | values in units of their deviation over `p` bars | logarithm of `p` |
+//! | [`window::WindowMax`] | largest of the last `p` bars | logarithm of `p` |
 //! | [`delay::Delay`] | the value `p` bars ago | constant |
 
 pub mod delay;
+pub mod garch;
+pub mod level;
 pub mod order;
 pub mod recurrence;
 pub mod window;
 
 /// The one NaN that leaves a kernel.
 pub const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0000);
+
+/// The first NaN in the order of bits, where infinity comes just before.
+pub(crate) const ABOVE_INFINITY: f64 = f64::from_bits(f64::INFINITY.to_bits() + 1);
 
 /// Replaces any NaN by [`NAN`].
 ///

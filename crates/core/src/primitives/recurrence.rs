@@ -104,7 +104,7 @@ impl Block {
 }
 
 #[inline(always)]
-fn is_ordinary(x: f64) -> bool {
+pub(super) fn is_ordinary(x: f64) -> bool {
     x.abs() < LIMIT
 }
 
@@ -163,7 +163,7 @@ impl Ewm {
 
     /// One bar.
     #[inline(always)]
-    fn bar(&mut self, x: f64) -> f64 {
+    pub(super) fn bar(&mut self, x: f64) -> f64 {
         let mean = if self.in_block && is_ordinary(x) {
             self.ordinary(x)
         } else {
@@ -177,6 +177,24 @@ impl Ewm {
     #[inline(always)]
     fn skip(&mut self) {
         self.phase = (self.phase + 1) % BARS;
+    }
+
+    /// The mean that goes on from one that was formed elsewhere in the bars so far.
+    pub(super) fn going_on(alpha: f64, gap: Gap, phase: usize, mean: f64) -> Self {
+        let mut ewm = Self::new(alpha, gap);
+        ewm.phase = phase;
+        ewm.seed(mean);
+        ewm
+    }
+
+    /// Bars taken, modulo [`BARS`].
+    pub(super) fn phase(&self) -> usize {
+        self.phase
+    }
+
+    /// The last result; NaN before the first present bar.
+    pub(super) fn mean(&self) -> f64 {
+        self.mean
     }
 
     /// Starts over from a mean that was formed elsewhere.

@@ -21,7 +21,7 @@
 //! longer one. So a constant window gives exactly the constant and a deviation of exactly zero.
 
 use super::delay::Ring;
-use super::{NAN, all_below};
+use super::{NAN, all_below, sqrt};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
@@ -65,6 +65,26 @@ impl Fold<2> for Moments {
             older + newer,
             2.0 * (older_squares + newer_squares) + difference * difference,
         ]
+    }
+}
+
+/// The largest value; NaN when one is. Zeros have no sign, so that it does not depend on the order.
+#[derive(Clone)]
+struct Largest;
+
+impl Fold<1> for Largest {
+    #[inline(always)]
+    fn leaf(x: f64) -> [f64; 1] {
+        [x + 0.0]
+    }
+
+    #[inline(always)]
+    fn join([older]: [f64; 1], [newer]: [f64; 1]) -> [f64; 1] {
+        [if older > newer || older.is_nan() {
+            older
+        } else {
+            newer
+        }]
     }
 }
 
@@ -402,6 +422,106 @@ impl State for WindowMoments {
     }
 }
 
+/// Values in units of the sample deviation of the last `period` of them; NaN unless all are present.
+#[derive(Clone)]
+pub struct WindowScore {
+    moments: WindowMoments,
+    /// `1 / (period - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
+    per_degree: f64,
+}
+
+impl WindowScore {
+    /// A window of `period` bars, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Memory`]
+    pub fn new(period: usize) -> Result<Self, Error> {
+        Ok(Self {
+            moments: WindowMoments::new(period)?,
+            per_degree: 1.0 / (period - 1) as f64,
+        })
+    }
+
+    /// Takes the next `N` values at most and replaces them by their scores.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    pub fn run<const N: usize>(&mut self, values: &mut [f64]) {
+        let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
+        let squares = &mut squares[..values.len()];
+        self.moments
+            .run::<N>(values, &mut mean[..values.len()], squares);
+        for (value, &squares) in values.iter_mut().zip(&*squares) {
+            *value /= sqrt(squares * self.per_degree);
+        }
+    }
+}
+
+impl State for WindowScore {
+    fn reset(&mut self) {
+        self.moments.reset();
+    }
+
+    fn save(&self, to: &mut Writer) {
+        self.moments.save(to);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+        self.moments.load(from)
+    }
+}
+
+/// The largest of the last `period` values; NaN unless all of them are present. The smallest is what
+/// the largest of the negated values is.
+#[derive(Clone)]
+pub struct WindowMax(Tree<Largest, 1>);
+
+impl WindowMax {
+    /// A window of `period` bars, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Memory`]
+    pub fn new(period: usize) -> Result<Self, Error> {
+        Tree::new(period).map(Self)
+    }
+
+    /// Takes the next `N` values of `x` at most; writes the largest at each.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    pub fn run<const N: usize>(&mut self, x: &[f64], largest: &mut [f64]) {
+        self.0.run::<N>(
+            x,
+            |Piece {
+                 newer,
+                 at,
+                 columns: [older],
+                 ..
+             }| {
+                for (largest, &older) in largest[at].iter_mut().zip(older) {
+                    [*largest] = if newer == 0 {
+                        [older]
+                    } else {
+                        Largest::join([older], [*largest])
+                    };
+                }
+            },
+        );
+    }
+}
+
+impl State for WindowMax {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn save(&self, to: &mut Writer) {
+        self.0.save(to);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+        self.0.load(from)
+    }
+}
+
 /// Digits of the longest window.
 const LEVELS: usize = 20;
 
@@ -539,6 +659,37 @@ mod tests {
         assert_eq!(out[26], f64::INFINITY);
         assert_eq!(out[27], 1.5);
         assert_eq!(out[47], 1.5);
+    }
+
+    #[test]
+    fn the_largest_is_that_of_the_window() {
+        let x: Vec<f64> = (0..64)
+            .map(|t| [3.0, -0.0, -7.5, 0.0, -2.0][t * t % 5])
+            .collect();
+        for period in 1..40 {
+            let mut found = [0.0; 64];
+            WindowMax::new(period).unwrap().run::<64>(&x, &mut found);
+            for (t, &found) in found.iter().enumerate() {
+                let window = (t + 1).checked_sub(period).map(|first| &x[first..=t]);
+                let largest = window.and_then(|w| w.iter().copied().max_by(f64::total_cmp));
+                let expected = largest.map_or(NAN, |largest| largest + 0.0);
+                assert_eq!(
+                    found.to_bits(),
+                    expected.to_bits(),
+                    "period {period}, bar {t}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_value_hides_the_largest_of_its_windows() {
+        let (mut x, mut found) = ([1.0; 20], [0.0; 20]);
+        x[8] = NAN;
+        WindowMax::new(5).unwrap().run::<20>(&x, &mut found);
+        for (t, found) in found.iter().enumerate() {
+            assert_eq!(found.is_nan(), t < 4 || (8..13).contains(&t), "bar {t}");
+        }
     }
 
     #[test]

@@ -160,14 +160,11 @@ pub(crate) fn parameter_sets(spec: &Spec) -> Vec<Vec<f64>> {
     let periods: [f64; 9] = [1.0, 2.0, 3.0, 7.0, 14.0, 20.0, 64.0, 255.0, 2000.0];
     let mut sets: Vec<Vec<f64>> = periods
         .iter()
-        .map(|&period| {
-            let value = |domain: &Domain| match *domain {
-                Domain::Integer { min, max, .. } => period.clamp(f64::from(min), f64::from(max)),
-                Domain::Float { default, .. } => default,
-            };
+        .enumerate()
+        .map(|(turn, &period)| {
             spec.params
                 .iter()
-                .map(|param| value(&param.domain))
+                .map(|param| value(&param.domain, turn, period))
                 .collect()
         })
         .collect();
@@ -177,8 +174,21 @@ pub(crate) fn parameter_sets(spec: &Spec) -> Vec<Vec<f64>> {
             .map(|param| param.domain.default())
             .collect(),
     );
-    sets.dedup();
+    // By their bits, since a NaN stands for nothing.
+    sets.dedup_by_key(|set| set.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
     sets
+}
+
+fn value(domain: &Domain, turn: usize, period: f64) -> f64 {
+    let (min, max) = domain.bounds();
+    match domain {
+        Domain::Integer { .. } => period.clamp(min, max),
+        Domain::Float { default, .. } => *default,
+        Domain::Choice(words) => (turn % words.len()) as f64,
+        Domain::Flag { .. } => (turn % 2) as f64,
+        Domain::Optional(_) if turn.is_multiple_of(3) => f64::NAN,
+        Domain::Optional(domain) => value(domain, turn, period),
+    }
 }
 
 pub(crate) fn spec_label(spec: &Spec, params: &[f64]) -> String {

@@ -10,7 +10,21 @@ from typing import Protocol
 
 import numpy as np
 
-from .primitives import Column, Delay, Ewm, Wilder, WindowMean, WindowMoments, larger_present
+from .primitives import (
+    Column,
+    Delay,
+    Ewm,
+    Garch,
+    Level,
+    Wilder,
+    WindowMax,
+    WindowMean,
+    WindowMoments,
+    WindowScore,
+    larger_present,
+    log,
+    log10,
+)
 
 
 class Kernel(Protocol):
@@ -85,6 +99,91 @@ class bollinger:
         return middle + width, middle, middle - width
 
 
+class zscore:
+    def __init__(self, window: int) -> None:
+        self.moments = WindowMoments(window)
+        self.per_degree = 1.0 / (window - 1) if window > 1 else np.inf
+
+    def run(self, x: Column) -> Column:
+        mean, squares = self.moments.run(x)
+        return (x - mean) / np.sqrt(squares * self.per_degree)
+
+
+class residual_zscore:
+    def __init__(self, window: int, mean_source: str, ema_period: int | None) -> None:
+        period = window if ema_period is None else ema_period
+        rolling = mean_source == "rolling"
+        self.mean = WindowMean(window) if rolling else Ewm(2.0 / (period + 1.0))
+        self.score = WindowScore(window)
+
+    def run(self, x: Column) -> Column:
+        return self.score.run(x - self.mean.run(x))
+
+
+class kalman_zscore:
+    def __init__(self, window: int, r: float, q: float) -> None:
+        self.level = Level(r, q)
+        self.score = WindowScore(window)
+
+    def run(self, x: Column) -> Column:
+        return self.score.run(x - self.level.run(x))
+
+
+class kalman_mean:
+    def __init__(self, r: float, q: float) -> None:
+        self.level = Level(r, q)
+
+    def run(self, x: Column) -> Column:
+        return self.level.run(x)
+
+
+class garch_volatility:
+    def __init__(
+        self,
+        alpha: float,
+        beta: float,
+        omega: float | None,
+        use_log_returns: bool,  # noqa: FBT001 - as it is declared
+        scale: float,
+        min_periods: int,
+        sigma_floor: float,
+    ) -> None:
+        if omega is None:
+            omega = 1e-6 * max(1.0 - alpha - beta, 1e-6)
+        self.previous = Delay(1)
+        self.variance = Garch(omega, alpha, beta, sigma_floor * sigma_floor, min_periods)
+        self.log_returns = use_log_returns
+        self.scale = scale
+
+    def run(self, x: Column) -> Column:
+        ratio = x / self.previous.run(x)
+        returns = self.scale * (log(ratio) if self.log_returns else ratio - 1.0)
+        return np.sqrt(self.variance.run(returns)) / self.scale
+
+
+class kalman_garch_zscore:
+    def __init__(
+        self,
+        r: float,
+        q: float,
+        alpha: float,
+        beta: float,
+        omega: float | None,
+        use_log_returns: bool,  # noqa: FBT001 - as it is declared
+        scale: float,
+        min_periods: int,
+        sigma_floor: float,
+    ) -> None:
+        self.level = Level(r, q)
+        self.volatility = garch_volatility(
+            alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor
+        )
+
+    def run(self, x: Column) -> Column:
+        unit = np.abs(x) * self.volatility.run(x)
+        return np.where(unit == 0.0, np.nan, (x - self.level.run(x)) / unit)
+
+
 class true_range:
     def __init__(self) -> None:
         self.previous_close = Delay(1)
@@ -93,6 +192,21 @@ class true_range:
         previous = self.previous_close.run(close)
         up = larger_present(high - low, np.abs(high - previous))
         return larger_present(up, np.abs(low - previous))
+
+
+class choppiness:
+    def __init__(self, period: int) -> None:
+        self.range = true_range()
+        self.mean = WindowMean(period)
+        self.highest, self.lowest = WindowMax(period), WindowMax(period)
+        self.period = period
+        self.digits = float(log10(np.array([period], np.float64))[0])
+
+    def run(self, high: Column, low: Column, close: Column) -> Column:
+        way = self.mean.run(self.range.run(high, low, close)) * self.period
+        distance = self.highest.run(high) + self.lowest.run(-low)
+        ratio = np.where(distance == 0.0, np.nan, way / distance)
+        return 100.0 * log10(ratio) / self.digits
 
 
 class atr:

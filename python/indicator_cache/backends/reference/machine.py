@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..._arrays import FloatArray
-from ...spec import IndicatorSpec
+from ...spec import IndicatorSpec, Value
 from .kernels import KERNELS, Kernel
 from .primitives import State
 from .state import Header, Reader, Writer, seal
@@ -20,7 +20,7 @@ __all__ = ["Machine"]
 class Machine:
     """One indicator with its state. Safe to share between threads."""
 
-    def __init__(self, spec: IndicatorSpec, params: tuple[float, ...]) -> None:
+    def __init__(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> None:
         self._spec = spec
         self._params = params
         self._lock = threading.Lock()
@@ -63,7 +63,9 @@ class Machine:
         """Return the state as bytes."""
         with self._lock:
             spec = self._spec
-            writer = Writer(Header(spec.name, spec.revision, self._params, self._bars))
+            writer = Writer(
+                Header(spec.name, spec.revision, spec.numbers(self._params), self._bars)
+            )
             for part in _parts(self._kernel):
                 part.save(writer)
             return seal(writer)

@@ -25,6 +25,9 @@ LIMIT = 2.0**1000
 #: Bars of a block of the recurrence.
 BARS = 16
 
+#: Variance at the first return.
+LONG_RUN = 1e-6
+
 #: In a saved state, in place of the count of a seed that is refused.
 _REFUSED = 2**64 - 1
 
@@ -176,6 +179,137 @@ class Ewm:
                 raise StateError("a block is longer than blocks are")
 
 
+class Level:
+    """Level behind noise, by a Kalman filter of one dimension; NaN at missing values.
+
+    The level walks with variance `q`, and is seen with errors of variance `r`. As soon as the
+    variance of the estimate no longer falls, the gain is held, and the estimate goes on as an
+    exponentially weighted mean.
+    """
+
+    def __init__(self, r: float, q: float) -> None:
+        self.r, self.q = r, q
+        self.variance = math.nan  # of the estimate; NaN before the first value
+        self.estimate = math.nan  # the last one, until the gain is held
+        self.gain = math.nan  # the one that is held, and the mean that has it
+        self.mean: Ewm | None = None
+        self.phase = 0  # bars taken until then, modulo BARS
+
+    def run(self, x: Column) -> Column:
+        out = np.empty_like(x)
+        gaps = np.flatnonzero(np.isnan(x))
+        start = 0
+        while start < len(x):
+            if self.mean is not None:
+                stop = _next(gaps, start, len(x))
+                out[start:stop] = self.mean.run(x[start:stop])
+                start = stop
+                if start == len(x):
+                    break
+            value = float(x[start])
+            out[start] = self._missing() if math.isnan(value) else self._serial(value)
+            start += 1
+        return out
+
+    def _missing(self) -> float:
+        if self.mean is not None:
+            self.estimate, self.phase, self.mean = self.mean.mean, self.mean.phase, None
+        self.phase = (self.phase + 1) % BARS
+        self.variance += self.q
+        return math.nan
+
+    def _serial(self, x: float) -> float:
+        """One present bar at which the gain may change."""
+        self.phase = (self.phase + 1) % BARS
+        before, predicted = self.estimate, self.variance + self.q
+        gain = predicted / (predicted + self.r)
+        variance = gain * self.r
+        first = math.isnan(self.variance)
+        if first or math.isnan(before) or gain >= 1.0:
+            self.estimate = x
+        elif abs(x) < LIMIT and abs(before) < LIMIT:
+            self.estimate = before + gain * (x - before)
+        else:
+            self.estimate = (1.0 - gain) * before + gain * x
+        if variance >= self.variance and gain < 1.0:
+            self.gain, self.mean = gain, Ewm(gain, hold=True)
+            self.mean.skip(self.phase)
+            self.mean.seed(self.estimate)
+        self.variance = self.r if first else variance
+        return self.estimate
+
+    def save(self, to: Writer) -> None:
+        to.float(self.variance)
+        to.flag(self.mean is not None)
+        if self.mean is None:
+            to.float(self.estimate)
+            to.integer(self.phase)
+        else:
+            to.float(self.gain)
+            self.mean.save(to)
+
+    def load(self, source: Reader) -> None:
+        self.variance = source.float()
+        if self.variance < 0.0:
+            raise StateError("a variance is negative")
+        if source.flag():
+            self.gain = source.float()
+            if not 0.0 <= self.gain < 1.0:
+                raise StateError("a gain is not that of a filter")
+            self.mean = Ewm(self.gain, hold=True)
+            self.mean.load(source)
+        else:
+            self.estimate = source.float()
+            self.phase = source.integer()
+            if self.phase >= BARS:
+                raise StateError("a block is longer than blocks are")
+
+
+class Garch:
+    """Variance of returns, by GARCH(1, 1) with a floor; see the formula of ``garch_volatility``.
+
+    There are no results until `wait` bars after the first return.
+    """
+
+    def __init__(self, omega: float, alpha: float, beta: float, floor: float, wait: int) -> None:
+        self.omega, self.alpha, self.beta = omega, alpha, beta
+        self.floor = floor
+        self.wait = wait
+        self.bars = 0  # after the first return
+        self.mean = math.nan  # the first return
+        self.variance = math.nan
+        self.surprise = 0.0  # squared deviation of the last return
+
+    def run(self, returns: Column) -> Column:
+        return np.array([self._one(one) for one in returns.tolist()], np.float64)
+
+    def _one(self, one: float) -> float:
+        if math.isnan(self.mean):
+            if not math.isfinite(one):
+                return math.nan
+            self.mean = one
+            self.variance = self._at_least(LONG_RUN)
+        else:
+            self.bars += 1
+            if math.isfinite(one):
+                expected = self.omega + self.alpha * self.surprise + self.beta * self.variance
+                self.variance = self._at_least(expected)
+                deviation = one - self.mean
+                self.surprise = deviation * deviation
+        return math.nan if self.bars < self.wait else self.variance
+
+    def _at_least(self, variance: float) -> float:
+        return max(self.floor, variance)
+
+    def save(self, to: Writer) -> None:
+        to.floats(np.array([self.mean, self.variance, self.surprise]))
+        to.integer(self.bars)
+
+    def load(self, source: Reader) -> None:
+        self.mean, self.variance, self.surprise = source.floats(3).tolist()
+        self.bars = source.integer()
+
+
 class Wilder:
     """Wilder's average: the mean of the first `period` values, then ``alpha = 1 / period``.
 
@@ -300,6 +434,34 @@ class WindowMean:
         self.history = source.floats(len(self.history))
 
 
+class WindowMax:
+    """Largest of the last `period` values; NaN unless all of them are present. Zeros have no sign.
+
+    From windows of 1, 2, 4, ... bars; the last two overlap.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        self.history: Column = np.full(period - 1, np.nan)
+
+    def run(self, x: Column) -> Column:
+        largest = np.append(self.history, x)
+        self.history = largest[len(x) :]
+        largest = largest + 0.0
+        length = 1
+        while length < self.period:
+            step = min(length, self.period - length)
+            largest = np.maximum(_delayed(largest, step), largest)
+            length += step
+        return largest[self.period - 1 :]
+
+    def save(self, to: Writer) -> None:
+        to.floats(self.history)
+
+    def load(self, source: Reader) -> None:
+        self.history = source.floats(len(self.history))
+
+
 class WindowMoments:
     """Mean, and sum of squared deviations from it, of the last `period` values.
 
@@ -341,6 +503,24 @@ class WindowMoments:
         self.history = source.floats(len(self.history))
 
 
+class WindowScore:
+    """Values in units of the sample deviation of the last `period` of them."""
+
+    def __init__(self, period: int) -> None:
+        self.moments = WindowMoments(period)
+        self.per_degree = 1.0 / (period - 1) if period > 1 else np.inf
+
+    def run(self, x: Column) -> Column:
+        _, squares = self.moments.run(x)
+        return x / np.sqrt(squares * self.per_degree)
+
+    def save(self, to: Writer) -> None:
+        self.moments.save(to)
+
+    def load(self, source: Reader) -> None:
+        self.moments.load(source)
+
+
 class Delay:
     """The value `by` bars ago."""
 
@@ -362,6 +542,66 @@ class Delay:
 def larger_present(a: Column, b: Column) -> Column:
     """Return the larger of two values, the other one when one is NaN."""
     return np.where((b > a) | np.isnan(a), b, a)
+
+
+def log(x: Column) -> Column:
+    """Return the natural logarithm by the operations of the ``libm`` crate, and so with its bits.
+
+    That is fdlibm's ``e_log.c``: ``x = 2**k * (1 + f)`` with ``1 + f`` near one, and a polynomial
+    in ``f / (2 + f)``.
+    """
+    k, f = _reduced(x)
+    half, s, r = _polynomial(f)
+    y = s * (half + r) + k * 1.90821492927058770002e-10 - half + f + k * 6.93147180369123816490e-01
+    return _outside(x, y)
+
+
+def log10(x: Column) -> Column:
+    """Return the logarithm to base 10 likewise, by the operations of ``e_log10.c``."""
+    k, f = _reduced(x)
+    half, s, r = _polynomial(f)
+    high = ((f - half).view(np.uint64) & np.uint64(0xFFFFFFFF << 32)).view(np.float64)
+    low = f - high - half + s * (half + r)
+    y = k * 3.01029995663611771306e-01
+    per_ten, per_ten_low = 4.34294481878168880939e-01, 2.50829467116452752298e-11
+    large = high * per_ten
+    small = k * 3.69423907715893078616e-13 + (low + high) * per_ten_low + low * per_ten
+    total = y + large
+    return _outside(x, small + ((y - total) + large) + total)
+
+
+def _reduced(x: Column) -> tuple[Column, Column]:
+    """Return ``k`` and ``f`` for numbers above zero; anything for others."""
+    tiny = np.abs(x) < 2.0**-1022
+    bits = np.where(tiny, x * 2.0**54, x).view(np.uint64)
+    high = (bits >> np.uint64(32)).astype(np.int64) + (0x3FF00000 - 0x3FE6A09E)
+    k = (high >> 20) - 0x3FF - np.where(tiny, 54, 0)
+    mantissa = ((high & 0xFFFFF) + 0x3FE6A09E).astype(np.uint64) << np.uint64(32)
+    reduced = (mantissa | (bits & np.uint64(0xFFFFFFFF))).view(np.float64)
+    return k.astype(np.float64), reduced - 1.0
+
+
+def _polynomial(f: Column) -> tuple[Column, Column, Column]:
+    """Return ``f * f / 2``, ``s = f / (2 + f)``, and what ``log(1 + f)`` has beyond ``2 * s``."""
+    half = 0.5 * f * f
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    even = w * (
+        3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01)
+    )
+    odd = z * (
+        6.666666666666735130e-01
+        + w
+        * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01))
+    )
+    return half, s, odd + even
+
+
+def _outside(x: Column, y: Column) -> Column:
+    """Replace logarithms of what is not a number above zero, and infinite."""
+    y = np.where(x > 0.0, y, np.where(x == 0.0, -np.inf, np.nan))
+    return np.where(x == np.inf, x, y)
 
 
 def _next(positions: npt.NDArray[np.intp], start: int, end: int) -> int:

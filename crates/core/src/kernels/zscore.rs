@@ -1,0 +1,71 @@
+use crate::error::Error;
+use crate::kernel::Kernel;
+use crate::primitives::sqrt;
+use crate::primitives::window::WindowMoments;
+use crate::primitives::order::Order;
+use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
+use crate::state::State;
+
+/// State of the standard score.
+#[derive(Clone)]
+pub struct Zscore {
+    moments: WindowMoments,
+    /// `1 / (window - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
+    per_degree: f64,
+}
+
+impl Kernel for Zscore {
+    const SPEC: &'static Spec = &Spec {
+        name: "zscore",
+        title: "Standard score",
+        group: "statistics",
+        summary: "Distance of the price from its mean, in standard deviations.",
+        formula: "mean = sma(x, window)\nstd[t] = sqrt(sum((x[i] - mean[t])^2 for i in t-window+1 .. t) / (window - 1))\nzscore = (x - mean) / std",
+        source: "E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979",
+        reference: "pandas: (x - x.rolling(window).mean()) / x.rolling(window).std()",
+        gaps: "NaN while any of the last `window` bars is missing, or all of them are equal, or there is only one.",
+        inputs: &["x"],
+        params: &[Param {
+            name: "window",
+            summary: "Length of the window, in bars.",
+            domain: Domain::period(1, 100),
+        }],
+        rules: &[],
+        outputs: &[Output {
+            name: "zscore",
+            summary: "The distance, in sample standard deviations.",
+            first_valid: Bars {
+                of: |params| params.integer(0).max(2) as u64 - 1,
+                text: "max(window, 2) - 1",
+            },
+            accuracy: Accuracy {
+                ulps: 32.0,
+                of: "(sma(abs(x)) + abs(zscore) * (std + sma(abs(x)) + 2^-484)) / std",
+            },
+        }],
+        window: Some(Bars { of: |params| params.integer(0) as u64, text: "window" }),
+        transcendental: false,
+        revision: 1,
+    };
+
+    fn new(params: &Params<'_>) -> Result<Self, Error> {
+        let window = params.integer(0);
+        let per_degree = 1.0 / (window - 1) as f64;
+        Ok(Self { moments: WindowMoments::new(window)?, per_degree })
+    }
+
+    #[inline(always)]
+    fn run<const N: usize>(&mut self, _: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        let ([x], [zscore]) = (inputs, outputs) else { return };
+        let mut squares = [0.0; N];
+        let squares = &mut squares[..x.len()];
+        self.moments.run::<N>(x, zscore, squares);
+        for ((zscore, &squares), &x) in zscore.iter_mut().zip(&*squares).zip(*x) {
+            *zscore = (x - *zscore) / sqrt(squares * self.per_degree);
+        }
+    }
+
+    fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        visit(&mut self.moments);
+    }
+}
