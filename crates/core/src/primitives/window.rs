@@ -102,6 +102,9 @@ struct Tree<F, const P: usize> {
     fold: core::marker::PhantomData<F>,
 }
 
+/// Values of a saved window that are taken at once.
+const LOADED_AT_ONCE: usize = 64;
+
 /// Nothing overflows in a window of values below this.
 const CALM: f64 = f64::from_bits((980 + 1023) << 52);
 
@@ -230,15 +233,14 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.reset();
-        const AT_ONCE: usize = 64;
         let mut left = self.period - 1;
         while left > 0 {
-            let mut inputs = [0.0; AT_ONCE];
-            let inputs = &mut inputs[..left.min(AT_ONCE)];
+            let mut inputs = [0.0; LOADED_AT_ONCE];
+            let inputs = &mut inputs[..left.min(LOADED_AT_ONCE)];
             for input in inputs.iter_mut() {
                 *input = from.float()?;
             }
-            self.run::<AT_ONCE>(inputs, |_| ());
+            self.run::<LOADED_AT_ONCE>(inputs, |_| ());
             left -= inputs.len();
         }
         Ok(())
