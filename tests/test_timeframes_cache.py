@@ -367,6 +367,30 @@ def test_tables_of_any_library(kind: str) -> None:
         ic.resample(first, "D1", zone="Europe/Berlin")
 
 
+def test_columns_of_arrow_tables_are_not_copied() -> None:
+    frame = pl.DataFrame(hours(60))
+    cache = ic.IndicatorCache.from_bars(frame, ["H1", "D1"])
+    for name in FIELDS:
+        column = cache._series["H1"]["bid"].column(name)
+        assert np.shares_memory(column, frame[name].to_numpy())
+        assert not column.flags.writeable
+    before = frame["close"].to_numpy().tobytes()
+    cache.append(rows(hours(70), 60, 60))
+    cache.append(rows(hours(70), 60, 70))
+    assert every_close(cache) == every_close(make(("H1", "D1"), {}, hours(70)))
+    assert frame["close"].to_numpy().tobytes() == before
+
+
+def test_columns_of_dicts_are() -> None:
+    bars = hours(60)
+    cache = ic.IndicatorCache.from_bars(bars, ["H1", "D1"])
+    for column in bars.values():
+        column[:] = column[0]
+    assert every_close(cache) == every_close(make(("H1", "D1"), {}, hours(60)))
+    times = cache.table("D1", "bid", ["ema"]).to_polars()["timestamp"]
+    assert times.to_list() == hours(60)["timestamp"].astype("M8[us]").tolist()
+
+
 @pytest.mark.parametrize("bar", ["closed", "developing"])
 def test_results_as_tables_have_the_times_of_the_bars(bar: str) -> None:
     bars = hours(60)

@@ -22,7 +22,7 @@ from ._frames import (
 from ._numbers import real
 from .errors import SchemaError
 
-__all__ = ["FIELDS", "Batch", "Series", "read_next", "read_series"]
+__all__ = ["FIELDS", "Batch", "Series", "read_next", "read_series", "series_of_table"]
 
 _MISSING = object()
 
@@ -201,16 +201,13 @@ def read_series(
     SchemaError
         When they are none of these, or not usable.
     """
+    if isinstance(bars, Series):
+        return bars
     frame = read_frame(label, bars)
     if frame is not None:
         return _read_frame(label, frame, keys or {})
     if isinstance(bars, Mapping):
-        names = tuple(name for name in FIELDS if name in bars)
-        if not names:
-            known = ", ".join(map(str, bars)) or "none"
-            raise SchemaError(label, f"expected columns among {', '.join(FIELDS)}; got: {known}")
-        kind = next((name for name in ("new_bar", "timestamp") if name in bars), "")
-        return Series.of(label, _read_table(label, bars, names, Tail(kind)))
+        return series_of_table(label, bars, lent=False)
     if isinstance(bars, (str, bytes)) or not isinstance(bars, Sequence):
         raise SchemaError(
             label,
@@ -221,6 +218,22 @@ def read_series(
     candles = list(bars)
     fields = _fields_of(candles)
     return Series.of(label, _read_candles(label, candles, fields, Tail("candles"), native=native))
+
+
+def series_of_table(label: str, table: Mapping[Any, Any], *, lent: bool) -> Series:
+    """Turn a mapping from names to columns into a series, without a copy if they are lent.
+
+    Raises
+    ------
+    SchemaError
+        When they are not usable.
+    """
+    names = tuple(name for name in FIELDS if name in table)
+    if not names:
+        known = ", ".join(map(str, table)) or "none"
+        raise SchemaError(label, f"expected columns among {', '.join(FIELDS)}; got: {known}")
+    kind = next((name for name in ("new_bar", "timestamp") if name in table), "")
+    return Series.of(label, _read_table(label, table, names, Tail(kind), lent=lent))
 
 
 def read_next(series: Series, bars: object, keys: Mapping[str, object]) -> Batch:

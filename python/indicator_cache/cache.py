@@ -18,7 +18,7 @@ from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
 from ._numbers import whole
 from ._requests import Request, parse_all
-from ._series import FIELDS, Batch, Series, Tail, read_next, read_series
+from ._series import FIELDS, Batch, Series, Tail, read_next, read_series, series_of_table
 from ._store import CacheStats, ResultStore
 from ._table import IndicatorTable
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
@@ -749,7 +749,12 @@ class _Laddered(IndicatorCache):
         self, ladder: Ladder, bars: object, *, max_bytes: int | None, backend: str | None
     ) -> None:
         tables, self._ladder = ladder.taken(bars)
-        super().__init__(tables, max_bytes=max_bytes, backend=backend)
+        # Nobody else has these columns, or may write to them.
+        series = {
+            tf: {pt: series_of_table(f"{tf} {pt}", table, lent=True) for pt, table in sides.items()}
+            for tf, sides in tables.items()
+        }
+        super().__init__(series, max_bytes=max_bytes, backend=backend)
         self._climbing = threading.Lock()
 
     def append(self, bars: object) -> None:
