@@ -338,6 +338,8 @@ fn parameter(domain: Domain, from: &mut impl Source) -> f64 {
         (2, Domain::Float { .. }) => max,
         (3, Domain::Float { .. }) => valid(from.one_of(&EDGES)),
         (4..20, Domain::Float { .. }) => valid(any_bits(from).abs()),
+        // Shares of a whole: below one half, since some must not add up to one.
+        (_, Domain::Float { .. }) if max - min <= 1.0 => min + from.take(2) as f64 / 131_072.0,
         (_, Domain::Float { .. }) => valid(min + from.take(2) as f64 / 16384.0),
         // A long period costs megabytes: seldom.
         (2, Domain::Integer { .. }) => {
