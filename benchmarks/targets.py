@@ -160,6 +160,8 @@ def memory(record: Record) -> Iterator[Target]:
     group = f"Peak memory of a computation at {LARGE:,} bars"
     peaks = {(one.operation, one.who): one for one in record.memory if one.bars == LARGE}
     for operation in record.operations(LARGE):
+        if not record.best(operation, LARGE, "native"):
+            continue  # several results at once
         own, pandas = peaks.get((operation, "native")), peaks.get((operation, PANDAS))
         beyond = None if own is None else max(0, own.peak - own.outputs)
         yield at_most(group, f"{operation}, native beyond its results", MIB, beyond, mebibytes)
