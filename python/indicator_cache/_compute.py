@@ -8,15 +8,24 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import PLAIN, as_column, same_length
+from ._arrays import PLAIN, FloatArray, as_column, same_length
 from ._callers import maker_for
 from ._generated.results import RESULTS
 from .spec import IndicatorSpec
 
-__all__ = ["Result", "compute", "results"]
+__all__ = ["Result", "compute", "empty_outputs", "results"]
 
 #: One column, or a named tuple of several.
 Result: TypeAlias = Any
+
+
+def empty_outputs(spec: IndicatorSpec, bars: int) -> list[FloatArray]:
+    """Return room for the results of an indicator.
+
+    One block for all of them: several that are freed one by one make the C library give the memory
+    back to the system, and asking for it again then costs as much as an indicator does.
+    """
+    return list(np.empty((len(spec.outputs), bars)))
 
 
 def results(spec: IndicatorSpec, columns: list[Any]) -> Result:
@@ -38,7 +47,7 @@ def compute(
         if type(given) not in PLAIN:
             make = maker_for(dict(zip(spec.inputs, inputs, strict=True)))
             break
-    outputs = [np.empty(bars) for _ in spec.outputs]
+    outputs = empty_outputs(spec, bars)
     backends.active().run(spec, params, list(columns.values()), outputs)
     if make is None:
         return results(spec, outputs)

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import backends
 from ._arrays import FloatArray, Growing
-from ._compute import Result, results
+from ._compute import Result, empty_outputs, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
@@ -862,7 +862,7 @@ class _Entry:
         *_, source, params, stepwise = key
         inputs = _inputs(spec, series, source)
         if not stepwise:
-            outputs = [np.empty(series.bars) for _ in spec.outputs]
+            outputs = empty_outputs(spec, series.bars)
             machine = backend.begin(spec, params, inputs, outputs)
         else:
             starts, begun = series.steps()
