@@ -290,6 +290,25 @@ fn reciprocal(level: usize) -> f64 {
     1.0 / (1usize << level) as f64
 }
 
+/// What a window remembers is what one part of it does.
+macro_rules! state_of {
+    ($window:ident, $part:tt) => {
+        impl State for $window {
+            fn reset(&mut self) {
+                self.$part.reset();
+            }
+
+            fn save(&self, to: &mut Writer) {
+                self.$part.save(to);
+            }
+
+            fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+                self.$part.load(from)
+            }
+        }
+    };
+}
+
 /// Mean of the last `period` values; NaN unless all of them are present.
 #[derive(Clone)]
 pub struct WindowMean(Tree<Sum, 1>);
@@ -340,19 +359,7 @@ impl WindowMean {
     }
 }
 
-impl State for WindowMean {
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
-    fn save(&self, to: &mut Writer) {
-        self.0.save(to);
-    }
-
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
-        self.0.load(from)
-    }
-}
+state_of!(WindowMean, 0);
 
 /// Mean and sum of squared deviations of the last `period` values; NaN unless all are present.
 #[derive(Clone)]
@@ -410,19 +417,7 @@ impl WindowMoments {
     }
 }
 
-impl State for WindowMoments {
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
-    fn save(&self, to: &mut Writer) {
-        self.0.save(to);
-    }
-
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
-        self.0.load(from)
-    }
-}
+state_of!(WindowMoments, 0);
 
 /// Values in units of the sample deviation of the last `period` of them; NaN unless all are present.
 #[derive(Clone)]
@@ -458,19 +453,7 @@ impl WindowScore {
     }
 }
 
-impl State for WindowScore {
-    fn reset(&mut self) {
-        self.moments.reset();
-    }
-
-    fn save(&self, to: &mut Writer) {
-        self.moments.save(to);
-    }
-
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
-        self.moments.load(from)
-    }
-}
+state_of!(WindowScore, moments);
 
 /// The largest of the last `period` values; NaN unless all of them are present. The smallest is what
 /// the largest of the negated values is.
@@ -510,19 +493,7 @@ impl WindowMax {
     }
 }
 
-impl State for WindowMax {
-    fn reset(&mut self) {
-        self.0.reset();
-    }
-
-    fn save(&self, to: &mut Writer) {
-        self.0.save(to);
-    }
-
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
-        self.0.load(from)
-    }
-}
+state_of!(WindowMax, 0);
 
 /// Digits of the longest window.
 const LEVELS: usize = 20;
