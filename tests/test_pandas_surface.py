@@ -186,7 +186,7 @@ def test_bars() -> None:
 
 def test_a_field_that_is_no_number() -> None:
     cache = IndicatorCache({"M1": {"bid": [{"close": 1.0}, {"close": "2"}]}})
-    with pytest.raises(ic.SchemaError, match="close of candle 1 must be a number, got '2'"):
+    with pytest.raises(ic.SchemaError, match="candle at bar 1 has '2' where a number or None"):
         cache.ema("M1", "bid", 2)
 
 

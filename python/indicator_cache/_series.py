@@ -48,6 +48,8 @@ class Tail(NamedTuple):
     #: Whether timestamps have to increase, and the last one.
     ordered: bool = False
     time: object = None
+    #: Whether a field that a candle lacks is missing there, and no error.
+    lenient: bool = False
 
 
 class Batch(NamedTuple):
@@ -214,10 +216,24 @@ def read_series(
             "expected a sequence of candles, a mapping from names to columns or a table, got "
             f"{type(bars).__name__}",
         )
+    return read_candles(label, bars, native=native)
+
+
+def read_candles(
+    label: str, bars: Sequence[object], *, native: bool, lenient: bool = False
+) -> Series:
+    """Turn candles into a series. With `lenient`, a field that one lacks is missing there.
+
+    Raises
+    ------
+    SchemaError
+        When they are not usable.
+    """
     # A copy: reading a candle may run any code, which may change the list.
     candles = list(bars)
-    fields = _fields_of(candles)
-    return Series.of(label, _read_candles(label, candles, fields, Tail("candles"), native=native))
+    fields = FIELDS if lenient else _fields_of(candles)
+    tail = Tail("candles", lenient=lenient)
+    return Series.of(label, _read_candles(label, candles, fields, tail, native=native))
 
 
 def series_of_table(label: str, table: Mapping[Any, Any], *, lent: bool) -> Series:
@@ -439,7 +455,9 @@ def _fill(
             rows.append(nothing)
             continue
         if candle is not last:
-            values = tuple(_number(label, bar, candle, field) for field in fields)
+            values = tuple(
+                _number(label, bar, candle, field, lenient=tail.lenient) for field in fields
+            )
             last = candle
         rows.append(values)
     if rows:
@@ -452,9 +470,9 @@ def _field(candle: object, field: str) -> object:
     return getattr(candle, field, _MISSING)
 
 
-def _number(label: str, bar: int, candle: object, field: str) -> float:
+def _number(label: str, bar: int, candle: object, field: str, *, lenient: bool) -> float:
     value = _field(candle, field)
-    if value is None:
+    if value is None or (lenient and value is _MISSING):
         return np.nan
     if value is _MISSING:
         raise SchemaError(

@@ -310,16 +310,18 @@ class IndicatorCache(CacheMethods):
         times = None if timed.times is None else timed.times[: series.bars]
         columns: dict[str, FloatArray] = {}
         for request in requests:
-            values = tuple(request.values.values())
-            result = self._get(
-                request.spec, tf, pt, request.source or "close", values, None, stepwise=stepwise
-            )
+            result = self._requested(request, tf, pt, stepwise=stepwise)
             outputs = [result] if len(request.spec.outputs) == 1 else result
             # Bars that another thread appended meanwhile are not in this table.
             cut = (output[: series.bars] for output in outputs)
             columns.update(zip(request.columns, cut, strict=True))
         metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
         return IndicatorTable(columns, times, timed.tail.zone, metadata, series.bars)
+
+    def _requested(self, request: Request, tf: Hashable, pt: Hashable, *, stepwise: bool) -> Result:
+        values = tuple(request.values.values())
+        source = request.source or "close"
+        return self._get(request.spec, tf, pt, source, values, None, stepwise=stepwise)
 
     def prefetch(
         self,
@@ -387,9 +389,7 @@ class IndicatorCache(CacheMethods):
 
         def compute(job: tuple[tuple[Hashable, Hashable], Request]) -> None:
             (tf, pt), request = job
-            values = tuple(request.values.values())
-            source = request.source or "close"
-            self._get(request.spec, tf, pt, source, values, None, stepwise=stepwise)
+            self._requested(request, tf, pt, stepwise=stepwise)
 
         jobs = list(itertools.product(pairs, requests))
         if workers == 1:
@@ -459,7 +459,7 @@ class IndicatorCache(CacheMethods):
         end = min(last if last >= 0 else last + series.bars, series.bars - 1) + 1
         window = slice(max(end - bars, 0), max(end, 0))
         inputs = [column[window] for column in _inputs(spec, series, source)]
-        outputs = [np.empty(len(inputs[0])) for _ in spec.outputs]
+        outputs = empty_outputs(spec, len(inputs[0]))
         (self._backend or backends.active()).run(spec, values, inputs, outputs)
         return results(spec, outputs)
 
@@ -897,7 +897,7 @@ class _Entry:
         since = self._columns[0].length
         inputs = [column[since:] for column in _inputs(self._spec, series, source)]
         if not stepwise:
-            outputs = [np.empty(series.bars - since) for _ in self._columns]
+            outputs = empty_outputs(self._spec, series.bars - since)
             machine.run(inputs, outputs)
             return outputs
         new_bars = series.new_bars(since)

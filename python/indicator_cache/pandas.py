@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from . import backends
 from ._frames import FIELDS
 from ._generated.catalog import BY_NAME
-from ._numbers import real
+from ._series import read_candles
 from .cache import IndicatorCache as _Cache
-from .errors import ParameterError, SchemaError
+from .errors import ParameterError
 
 __all__ = [
     "IndicatorCache",
@@ -378,39 +379,17 @@ class IndicatorCache:
             return None
         with self._reading:
             if key not in self._caches:
-                columns = _columns(f"{tf} {price_type}", candles[:count])
-                self._caches[key] = _Cache({tf: {price_type: columns}})
+                native = backends.active().name == "native"
+                series = read_candles(
+                    f"{tf} {price_type}", candles[:count], native=native, lenient=True
+                )
+                self._caches[key] = _Cache({tf: {price_type: series}})
             return self._caches[key]
 
 
 def _series(column: Floats) -> pd.Series[float]:
     column.flags.writeable = False
     return pd.Series(column, copy=False)
-
-
-def _columns(where: str, candles: Candles) -> dict[str, npt.NDArray[Any]]:
-    """Return the fields of candles, and which of them are not the one before again."""
-    columns: dict[str, npt.NDArray[Any]] = {name: np.full(len(candles), np.nan) for name in FIELDS}
-    new = np.zeros(len(candles), np.bool_)
-    last: object = None
-    for bar, candle in enumerate(candles):
-        if candle is None:
-            continue
-        new[bar], last = candle is not last, candle
-        for name in FIELDS:
-            value = _field(candle, name)
-            if value is None:
-                continue
-            number = real(value)
-            if number is None:
-                raise SchemaError(where, f"{name} of candle {bar} must be a number, got {value!r}")
-            columns[name][bar] = number
-    columns["new_bar"] = new
-    return columns
-
-
-def _field(candle: object, name: str) -> object:
-    return candle.get(name) if isinstance(candle, Mapping) else getattr(candle, name, None)
 
 
 # --- the pool ---

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from . import backends
 from ._arrays import as_column, same_length
-from ._compute import Result, results
+from ._compute import Result, empty_outputs, results
 from ._generated.catalog import BY_NAME
 from ._numbers import real
 from .errors import ParameterError, StateError
@@ -120,7 +120,7 @@ class Stream:
             )
         )
         inputs = {name: as_column(name, column) for name, column in given.items()}
-        outputs = [np.empty(same_length(inputs)) for _ in self._spec.outputs]
+        outputs = empty_outputs(self._spec, same_length(inputs))
         self._machine.run(list(inputs.values()), outputs)
         return results(self._spec, outputs)
 

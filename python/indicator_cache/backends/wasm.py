@@ -23,7 +23,7 @@ import numpy.typing as npt
 import wasmtime
 
 from .._arrays import FloatArray
-from .._generated.catalog import FINGERPRINT
+from .._generated.catalog import BY_NAME, FINGERPRINT
 from ..errors import BackendError, BackendUnavailableError, ParameterError, StateError
 from ..spec import IndicatorSpec, Value
 
@@ -55,7 +55,7 @@ _OUT_OF_MEMORY, _BAD_STATE = 3, 4
 _WORDS = 16
 
 #: Parameters that there is room for.
-_PARAMETERS = 16
+_PARAMETERS = max(len(spec.parameters) for spec in BY_NAME.values())
 
 #: Bars that go through at once. Long enough that a call's cost does not show, short enough that
 #: the columns stay in the processor's cache between copying and computing.
