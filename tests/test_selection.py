@@ -290,3 +290,16 @@ def test_import_compiles_nothing(choice: str) -> None:
     )
     done = run(code, choice)
     assert (done.stdout.strip(), done.stderr) == ("[] True", "")
+
+
+def test_what_few_need_comes_when_they_need_it() -> None:
+    code = (
+        "import sys, indicator_cache as ic\nic.ema([1.0])\n"
+        "late = {f'indicator_cache.{name}' for name in ('_arrow', 'pandas', 'timeframes')}\n"
+        "print(late & set(sys.modules), {'align', 'resample'} <= {*dir(ic)})\n"
+        "print(ic.resample.__module__ in sys.modules)\n"
+        "ic.xyzzy\n"
+    )
+    done = run(code)
+    assert done.stdout.splitlines() == ["set() True", "True"]
+    assert done.stderr.endswith("module 'indicator_cache' has no attribute 'xyzzy'\n")

@@ -7,6 +7,7 @@ Start with :class:`IndicatorCache`, or with the functions for single arrays: :fu
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from . import backends, errors, spec
 from ._generated.catalog import BY_NAME, VERSION
@@ -49,7 +50,23 @@ from .errors import (
 )
 from .spec import IndicatorSpec
 from .streams import Stream, restore, stream
-from .timeframes import align, resample
+
+if TYPE_CHECKING:
+    from .timeframes import align, resample
+else:
+
+    def __getattr__(name: str) -> object:
+        """Bring timeframes when they are first used: calendars and zones take their time."""
+        if name not in {"align", "resample"}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import timeframes
+
+        found = globals()[name] = getattr(timeframes, name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ArrowColumn",

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from .errors import SchemaError
 
-__all__ = ["Column", "Times", "is_arrow", "read_column", "read_columns", "type_name"]
+__all__ = ["Column", "Times", "read_column", "read_columns", "type_name"]
 
 
 class _Schema(ctypes.Structure):
@@ -173,11 +173,6 @@ class _Content(NamedTuple):
     rows: Column
     columns: list[Column]
     metadata: dict[str, str]
-
-
-def is_arrow(given: object) -> bool:
-    """Whether an object offers its data through the PyCapsule interface."""
-    return hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__")
 
 
 def read_columns(given: Any, name: str) -> tuple[list[Column], dict[str, str]]:  # noqa: ANN401 - duck-typed

@@ -12,10 +12,19 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrow
 from .errors import SchemaError
 
-__all__ = ["ArrowLike", "Maker", "SeriesLike", "SeriesT", "is_from", "maker_for", "plain"]
+__all__ = [
+    "ArrowLike",
+    "Maker",
+    "SeriesLike",
+    "SeriesT",
+    "is_arrow",
+    "is_arrow_column",
+    "is_from",
+    "maker_for",
+    "plain",
+]
 
 #: Makes a column of the caller's kind from a name and an array.
 Maker: TypeAlias = Callable[[str, npt.NDArray[np.float64]], Any]
@@ -55,6 +64,16 @@ class _Nothing:
     """What no object is an instance of, while a module is half imported."""
 
 
+def is_arrow(given: object) -> bool:
+    """Whether an object offers its data through the Arrow PyCapsule interface."""
+    return hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__")
+
+
+def is_arrow_column(given: object) -> bool:
+    """Whether an object is a column that was read through that interface."""
+    return is_from(given, f"{__package__}._arrow", "Column")
+
+
 # --- columns ---
 
 
@@ -68,11 +87,13 @@ def plain(name: str, values: Any, where: str = "") -> Any:  # noqa: ANN401 - wha
     """
     if is_from(values, "pandas", "Series", "Index"):
         return _pandas_numbers(name, values, where)
-    if isinstance(values, _arrow.Column):
-        return _arrow.numbers(values, name, where)
-    if _arrow.is_arrow(values) and not is_from(values, "pandas", "DataFrame"):
-        return _arrow.numbers(_arrow.read_column(values, name), name, where)
-    return values
+    is_column = is_arrow_column(values)
+    if not is_column and (not is_arrow(values) or is_from(values, "pandas", "DataFrame")):
+        return values
+    from . import _arrow
+
+    column = values if is_column else _arrow.read_column(values, name)
+    return _arrow.numbers(column, name, where)
 
 
 def _pandas_numbers(name: str, column: Any, where: str) -> Any:  # noqa: ANN401 - a pandas object
@@ -100,7 +121,7 @@ def maker_for(inputs: Mapping[str, object]) -> Maker | None:
     for given in inputs.values():
         if is_from(given, "polars", "Series", "DataFrame"):
             return _polars_column
-        if is_from(given, "pandas", "Index", "DataFrame") or not _arrow.is_arrow(given):
+        if is_from(given, "pandas", "Index", "DataFrame") or not is_arrow(given):
             continue
         if type(given).__module__.partition(".")[0] == "pyarrow":
             return _pyarrow_column

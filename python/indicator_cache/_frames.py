@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from . import _arrow
 from ._arrays import as_column
-from ._callers import is_from
+from ._callers import is_arrow, is_arrow_column, is_from
 from .errors import SchemaError
 
 __all__ = [
@@ -164,8 +163,10 @@ def _columns(
         return columns, {key: str(value) for key, value in given.attrs.items()}, False
     if isinstance(given, np.ndarray) and given.dtype.names:
         return {name: given[name] for name in _unique(label, [*given.dtype.names])}, {}, False
-    if not _arrow.is_arrow(given):
+    if not is_arrow(given):
         return None
+    from . import _arrow
+
     read, metadata = _arrow.read_columns(given, label)
     positions = _unique(label, [column.field.name for column in read])
     return {name: read[at] for name, at in positions.items()}, metadata, True
@@ -188,7 +189,9 @@ def _unique(label: str, names: list[str]) -> dict[str, int]:
 
 def _flags(name: str, column: Any, where: str) -> npt.NDArray[np.bool_]:  # noqa: ANN401
     column = _arrow_in_pandas(name, column)
-    if isinstance(column, _arrow.Column):
+    if is_arrow_column(column):
+        from . import _arrow
+
         return _arrow.flags(column, name, where)
     if column.dtype.kind != "b":
         raise SchemaError(name, f"{where}expected booleans, got an array of {column.dtype}")
@@ -200,7 +203,9 @@ def _flags(name: str, column: Any, where: str) -> npt.NDArray[np.bool_]:  # noqa
 
 def _times(name: str, column: Any, where: str) -> tuple[npt.NDArray[Any], str]:  # noqa: ANN401
     column = _arrow_in_pandas(name, column)
-    if isinstance(column, _arrow.Column):
+    if is_arrow_column(column):
+        from . import _arrow
+
         return _arrow.times(column, name, where)
     zone = ""
     if column.dtype.kind not in "Miu":
@@ -223,5 +228,7 @@ def _times(name: str, column: Any, where: str) -> tuple[npt.NDArray[Any], str]: 
 def _arrow_in_pandas(name: str, column: Any) -> Any:  # noqa: ANN401 - a column of any kind
     """Return what pandas holds as Arrow data as that."""
     if is_from(getattr(column, "dtype", None), "pandas", "ArrowDtype"):
+        from . import _arrow
+
         return _arrow.read_column(column.array.__arrow_array__(), name)
     return column

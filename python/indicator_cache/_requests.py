@@ -5,7 +5,6 @@ On the command line and in :meth:`IndicatorCache.table`; also, how their columns
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -103,6 +102,8 @@ def find(name: str) -> IndicatorSpec:
     """
     if name in BY_NAME:
         return BY_NAME[name]
+    import difflib
+
     similar = difflib.get_close_matches(name.lower(), BY_NAME, n=1)
     hint = f"did you mean {similar[0]}?" if similar else "indicator-cache list tells what there is"
     raise RequestError(f"unknown indicator {name!r}; {hint}")

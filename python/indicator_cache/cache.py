@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from ._store import CacheStats, ResultStore
 from ._table import IndicatorTable
 from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
 from .spec import IndicatorSpec, Value, find_spec
-from .timeframes import Ladder
+
+if TYPE_CHECKING:
+    from .timeframes import Ladder
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
 
@@ -161,6 +163,8 @@ class IndicatorCache(CacheMethods):
         >>> cache.sma("H1", "bid", "close", 1)
         array([nan,  2.,  2.,  2.])
         """
+        from .timeframes import Ladder
+
         ladder = Ladder(
             timeframes,
             price_type=price_type,
