@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import indicator_cache as ic
+
 from .calls import ALONE, DICTS, HIT, OBJECTS, ONE_BAR, PREFETCH, STEPWISE, TOGETHER, UPDATE
 from .peers import PEERS
 from .processes import FIRST, IMPORT, LONG, TENTH
@@ -129,12 +131,17 @@ def floors(record: Record) -> Iterator[Target]:
     yield at_most(group, "ema to a copy", 1.3, record.ratio("ema", LARGE, "native", COPY))
 
 
+def indicators(record: Record, bars: int) -> list[str]:
+    """Return the operations at a size that are one indicator each."""
+    return [name for name in record.operations(bars) if name in ic.catalog()]
+
+
 def wasm(record: Record) -> Iterator[Target]:
     group = f"WebAssembly against native at {LARGE:,} bars"
-    for operation in record.operations(LARGE):
+    for operation in indicators(record, LARGE):
         inside = record.ratio(operation, LARGE, cached("wasm"), cached("native"))
         yield at_most(group, f"{operation} through the cache", 1.7, inside)
-    for operation in record.operations(LARGE):
+    for operation in indicators(record, LARGE):
         outside = record.ratio(operation, LARGE, "wasm", "native")
         yield at_most(group, f"{operation} as a function", 2.2, outside)
 
@@ -159,9 +166,7 @@ def small(record: Record) -> Iterator[Target]:
 def memory(record: Record) -> Iterator[Target]:
     group = f"Peak memory of a computation at {LARGE:,} bars"
     peaks = {(one.operation, one.who): one for one in record.memory if one.bars == LARGE}
-    for operation in record.operations(LARGE):
-        if not record.best(operation, LARGE, "native"):
-            continue  # several results at once
+    for operation in indicators(record, LARGE):
         own, pandas = peaks.get((operation, "native")), peaks.get((operation, PANDAS))
         beyond = None if own is None else max(0, own.peak - own.outputs)
         yield at_most(group, f"{operation}, native beyond its results", MIB, beyond, mebibytes)
