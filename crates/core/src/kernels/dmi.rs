@@ -69,8 +69,8 @@ impl Kernel for Dmi {
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let mean = || Ewm::new(params.reciprocal(0), Gap::Decay);
         Ok(Self {
-            previous_high: Previous::new(),
-            previous_low: Previous::new(),
+            previous_high: Previous::default(),
+            previous_low: Previous::default(),
             range: TrueRange::start(),
             mean_plus: mean(),
             mean_minus: mean(),

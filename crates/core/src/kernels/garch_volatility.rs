@@ -59,19 +59,19 @@ pub(super) const SIGMA_FLOOR: Param = Param {
 
 impl GarchVolatility {
     /// The parameters stand in a row, from `first` on.
-    pub(super) fn start(params: &Params<'_>, first: usize) -> Result<Self, Error> {
+    pub(super) fn start(params: &Params<'_>, first: usize) -> Self {
         let (alpha, beta) = (params.float(first), params.float(first + 1));
         let rest = 1.0 - alpha - beta;
         let omega = params.optional_float(first + 2);
         let omega = omega.unwrap_or(1e-6 * if rest > 1e-6 { rest } else { 1e-6 });
         let floor = params.float(first + 6);
         let wait = params.integer(first + 5);
-        Ok(Self {
-            previous: Previous::new(),
+        Self {
+            previous: Previous::default(),
             variance: Garch::new(omega, alpha, beta, floor * floor, wait),
             log_returns: params.flag(first + 3),
             scale: params.float(first + 4),
-        })
+        }
     }
 
     /// Takes the next bars; writes the volatility at each.
@@ -130,7 +130,7 @@ impl Kernel for GarchVolatility {
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
-        Self::start(params, 0)
+        Ok(Self::start(params, 0))
     }
 
     #[inline(always)]

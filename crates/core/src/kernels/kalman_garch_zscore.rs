@@ -56,7 +56,7 @@ impl Kernel for KalmanGarchZscore {
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self {
             level: Level::new(params.float(0), params.float(1)),
-            volatility: GarchVolatility::start(params, 2)?,
+            volatility: GarchVolatility::start(params, 2),
         })
     }
 

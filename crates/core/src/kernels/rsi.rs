@@ -58,7 +58,7 @@ impl Kernel for Rsi {
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let alpha = params.reciprocal(0);
         Ok(Self {
-            previous: Previous::new(),
+            previous: Previous::default(),
             gain: Ewm::new(alpha, Gap::Decay),
             loss: Ewm::new(alpha, Gap::Decay),
         })

@@ -13,7 +13,7 @@ pub struct TrueRange {
 
 impl TrueRange {
     pub(super) fn start() -> Self {
-        Self { previous_close: Previous::new() }
+        Self { previous_close: Previous::default() }
     }
 
     /// Takes the next bars; writes the true range of each.

@@ -133,17 +133,17 @@ impl State for Delay {
     }
 }
 
-/// A column delayed by one bar.
+/// A column delayed by one bar; NaN before the first.
 #[derive(Clone)]
 pub struct Previous(f64);
 
-impl Previous {
-    /// NaN before the first bar.
-    #[must_use]
-    pub fn new() -> Self {
+impl Default for Previous {
+    fn default() -> Self {
         Self(NAN)
     }
+}
 
+impl Previous {
     /// Takes the next values of `x`; writes for each the one before.
     #[inline(always)]
     pub fn run(&mut self, x: &[f64], out: &mut [f64]) {

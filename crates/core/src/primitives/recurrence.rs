@@ -296,6 +296,10 @@ impl Isa {
     #[inline]
     #[target_feature(enable = "avx2")]
     #[must_use]
+    #[allow(
+        clippy::missing_safety_doc,
+        reason = "it is safe wherever it can be called without unsafe"
+    )]
     pub fn avx2() -> Self {
         // A closure has the instructions of where it is made, and whoever is there may hand it on.
         Self {
