@@ -1,7 +1,7 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
 use crate::kernel::{Isa, Kernel};
-use crate::primitives::NAN;
+use crate::primitives::{NAN, log10};
 use crate::primitives::window::{WindowMax, WindowMean};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -76,8 +76,11 @@ impl Kernel for Choppiness {
         let distances = highest.iter().zip(&*lowest).map(|(highest, lowest)| highest + lowest);
         for (choppiness, distance) in choppiness.iter_mut().zip(distances) {
             let way = *choppiness * self.period;
-            let ratio = if distance == 0.0 { NAN } else { way / distance };
-            *choppiness = 100.0 * libm::log10(ratio) / self.digits;
+            *choppiness = if distance == 0.0 { NAN } else { way / distance };
+        }
+        log10(choppiness);
+        for choppiness in &mut **choppiness {
+            *choppiness = 100.0 * *choppiness / self.digits;
         }
     }
 

@@ -85,13 +85,13 @@ impl Kernel for Dmi {
         let n = high.len();
         let (mut plus, mut minus, mut scratch) = ([0.0; N], [0.0; N], [0.0; N]);
         let (plus, minus, scratch) = (&mut plus[..n], &mut minus[..n], &mut scratch[..n]);
-        self.previous_high.run(high, plus_di);
-        self.previous_low.run(low, minus_di);
-        for t in 0..n {
-            let (up, down) = (high[t] - plus_di[t], minus_di[t] - low[t]);
+        let low = &low[..n];
+        self.previous_high.run(high, |t, previous| plus[t] = high[t] - previous);
+        self.previous_low.run(low, |t, previous| {
+            let (up, down) = (plus[t], previous - low[t]);
             plus[t] = movement(up, down);
             minus[t] = movement(down, up);
-        }
+        });
         self.mean_plus.run(isa, plus, plus_di);
         self.mean_minus.run(isa, minus, minus_di);
         self.range.write(high, low, close, scratch);

@@ -2,7 +2,7 @@ use crate::error::Error;
 use crate::kernel::{Isa, Kernel};
 use crate::primitives::delay::Previous;
 use crate::primitives::garch::Garch;
-use crate::primitives::sqrt;
+use crate::primitives::{ln, sqrt};
 use crate::spec::{Accuracy, Bars, Domain, MAX_PERIOD, Output, Param, Params, Rule, Spec};
 use crate::state::State;
 
@@ -80,10 +80,16 @@ impl GarchVolatility {
     pub(super) fn write<const N: usize>(&mut self, x: &[f64], out: &mut [f64]) {
         let mut returns = [0.0; N];
         let returns = &mut returns[..x.len()];
-        self.previous.run(x, returns);
-        for (one, &x) in returns.iter_mut().zip(x) {
-            let ratio = x / *one;
-            *one = self.scale * if self.log_returns { libm::log(ratio) } else { ratio - 1.0 };
+        self.previous.run(x, |t, previous| returns[t] = x[t] / previous);
+        if self.log_returns {
+            ln(returns);
+        } else {
+            for one in &mut *returns {
+                *one -= 1.0;
+            }
+        }
+        for one in &mut *returns {
+            *one *= self.scale;
         }
         self.variance.run(returns, out);
         for out in out {

@@ -70,12 +70,11 @@ impl Kernel for Rsi {
         let n = x.len();
         let (mut gain, mut loss) = ([0.0; N], [0.0; N]);
         let (gain, loss, rsi) = (&mut gain[..n], &mut loss[..n], &mut rsi[..n]);
-        self.previous.run(x, rsi);
-        for t in 0..n {
-            let change = x[t] - rsi[t];
+        self.previous.run(x, |t, previous| {
+            let change = x[t] - previous;
             gain[t] = rise(change);
             loss[t] = rise(-change);
-        }
+        });
         self.gain.run(isa, gain, rsi);
         self.loss.run(isa, loss, gain);
         let (gain, loss, sum) = (rsi, gain, loss);

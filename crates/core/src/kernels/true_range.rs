@@ -19,12 +19,12 @@ impl TrueRange {
     /// Takes the next bars; writes the true range of each.
     #[inline(always)]
     pub(super) fn write(&mut self, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) {
-        self.previous_close.run(close, out);
-        for ((range, &high), &low) in out.iter_mut().zip(high).zip(low) {
-            let previous = *range;
-            let up = larger_present(high - low, (high - previous).abs());
-            *range = larger_present(up, (low - previous).abs());
-        }
+        let bars = close.len();
+        let (high, low, out) = (&high[..bars], &low[..bars], &mut out[..bars]);
+        self.previous_close.run(close, |t, previous| {
+            let up = larger_present(high[t] - low[t], (high[t] - previous).abs());
+            out[t] = larger_present(up, (low[t] - previous).abs());
+        });
     }
 
     pub(super) fn part(&mut self) -> &mut dyn State {

@@ -144,14 +144,15 @@ impl Default for Previous {
 }
 
 impl Previous {
-    /// Takes the next values of `x`; writes for each the one before.
+    /// Takes the next values of `x`; calls `bar` for each of them, with its number and the value before.
     #[inline(always)]
-    pub fn run(&mut self, x: &[f64], out: &mut [f64]) {
-        if let ([.., last], [first, rest @ ..]) = (x, out) {
-            *first = self.0;
-            rest.copy_from_slice(&x[..rest.len()]);
-            self.0 = *last;
+    pub fn run(&mut self, x: &[f64], mut bar: impl FnMut(usize, f64)) {
+        let Some(&last) = x.last() else { return };
+        bar(0, self.0);
+        for t in 1..x.len() {
+            bar(t, x[t - 1]);
         }
+        self.0 = last;
     }
 }
 

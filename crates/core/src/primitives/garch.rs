@@ -12,7 +12,7 @@
 //! With a floor under it the recursion is not linear, and cannot be taken in blocks as those of
 //! [`super::recurrence`] are. Each bar waits for a multiplication, an addition and a comparison.
 
-use super::NAN;
+use super::{NAN, all_below};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
@@ -58,9 +58,28 @@ impl Garch {
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run(&mut self, returns: &[f64], out: &mut [f64]) {
-        for (&one, out) in returns.iter().zip(out) {
-            *out = self.one(one);
+        let waited = self.bars >= self.wait && !self.mean.is_nan();
+        if waited && all_below(f64::INFINITY, returns) {
+            // Without a choice at every bar, which the next one would have to wait for.
+            for (&one, out) in returns.iter().zip(out) {
+                self.next(one);
+                *out = self.variance;
+            }
+            self.bars = self.bars.saturating_add(returns.len() as u64);
+        } else {
+            for (&one, out) in returns.iter().zip(out) {
+                *out = self.one(one);
+            }
         }
+    }
+
+    /// A finite return that is not the first.
+    #[inline(always)]
+    fn next(&mut self, one: f64) {
+        let next = self.omega + self.alpha * self.surprise + self.beta * self.variance;
+        self.variance = self.at_least(next);
+        let deviation = one - self.mean;
+        self.surprise = deviation * deviation;
     }
 
     #[inline(always)]
@@ -74,10 +93,7 @@ impl Garch {
         } else {
             self.bars = self.bars.saturating_add(1);
             if one.is_finite() {
-                let next = self.omega + self.alpha * self.surprise + self.beta * self.variance;
-                self.variance = self.at_least(next);
-                let deviation = one - self.mean;
-                self.surprise = deviation * deviation;
+                self.next(one);
             }
         }
         if self.bars < self.wait {

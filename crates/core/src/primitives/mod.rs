@@ -54,6 +54,25 @@ pub fn all_below(limit: f64, values: &[f64]) -> bool {
     over & SIGN == 0
 }
 
+/// Replaces values by their natural logarithms.
+///
+/// A column at a time and never inlined: what is called from code for wider registers one value at a time,
+/// without being compiled for them, costs half as much again.
+#[inline(never)]
+pub fn ln(values: &mut [f64]) {
+    for value in values {
+        *value = libm::log(*value);
+    }
+}
+
+/// Replaces values by their logarithms to base 10, as [`ln`] does.
+#[inline(never)]
+pub fn log10(values: &mut [f64]) {
+    for value in values {
+        *value = libm::log10(*value);
+    }
+}
+
 /// Correctly rounded square root.
 #[inline(always)]
 #[must_use]
