@@ -41,6 +41,10 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     /// The declaration from which bindings, documentation and tests are made.
     const SPEC: &'static Spec;
 
+    /// Whether every NaN that it writes is the canonical one already, so that nobody has to look. Averages
+    /// write no other.
+    const CANONICAL: bool = false;
+
     /// Builds the initial state.
     ///
     /// `params` have already been checked against [`Spec::params`].

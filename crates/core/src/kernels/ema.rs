@@ -43,6 +43,7 @@ impl Kernel for Ema {
         transcendental: false,
         revision: 2,
     };
+    const CANONICAL: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self { mean: Ewm::new(alpha(params.integer(0)), Gap::Decay) })

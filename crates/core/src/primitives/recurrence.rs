@@ -57,6 +57,9 @@ const GROUP: usize = BLOCKS * BARS;
 /// Values of this magnitude (2^1000) or more are taken one by one.
 pub const LIMIT: f64 = f64::from_bits((1000 + 1023) << 52);
 
+/// What is formed of ordinary numbers in a block stays below this, and far from overflow.
+const BEYOND: f64 = f64::from_bits((1004 + 1023) << 52);
+
 /// What a missing bar does to the weight of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
@@ -478,12 +481,18 @@ impl State for Ewm {
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.reset();
         self.phase = from.below(BARS, "a block is longer than blocks are")?;
-        self.mean = from.float()?;
+        self.mean = canonical(from.float()?);
         self.weight = from.float()?;
         self.in_block = from.flag()?;
         if self.in_block {
             self.last = from.float()?;
             let (level, past, scan) = (from.float()?, from.float()?, from.float()?);
+            if ![self.last, level, past, scan]
+                .iter()
+                .all(|x| x.abs() < BEYOND)
+            {
+                return Err(Error::State("a block of numbers that are not ordinary"));
+            }
             let longest = if self.phase == 0 { BARS } else { self.phase };
             let count = from.below(longest + 1, "a block is longer than blocks are")?;
             self.block = Block {
