@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import indicator_cache as ic
 from indicator_cache import _native
 from indicator_cache.backends import wasm
+from indicator_cache.backends.native import NativeBackend
 from indicator_cache.backends.wasm import WasmBackend
 
 from .bars import (
@@ -250,3 +251,26 @@ def test_calls_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = WasmBackend()
     assert calls
     assert run(slow, "dmi", bars) == run(quick, "dmi", bars)
+
+
+@every_indicator
+@pytest.mark.parametrize(
+    "bars", [walk(1500), with_gaps(1500), walk(5)], ids=["walk", "gaps", "few"]
+)
+def test_many(name: str, bars: Bars) -> None:
+    """Several sets of parameters at once give what each gives alone, on every instruction set."""
+    spec = ic.catalog()[name]
+    sets = [spec.normalise(params) for params in parameter_sets(spec)]
+    sets = [sets[place % len(sets)] for place in range(37)]
+    inputs = columns_of(spec, bars)
+
+    def room() -> list[list[Array]]:
+        return [[np.empty(len(inputs[0])) for _ in spec.outputs] for _ in sets]
+
+    native, alone = NativeBackend(), room()
+    for params, outputs in zip(sets, alone, strict=True):
+        native.run(spec, params, inputs, outputs)
+    for backend in native, NativeBackend(portable=True), WasmBackend():
+        backend.run_many(spec, sets, inputs, many := room())
+        for expected, found in zip(alone, many, strict=True):
+            assert [x.tobytes() for x in found] == [x.tobytes() for x in expected]

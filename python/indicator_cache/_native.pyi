@@ -4,7 +4,7 @@ from typing import Self, final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Machine", "catalog", "cpu", "fill_columns", "fingerprint", "run"]
+__all__ = ["Machine", "catalog", "cpu", "fill_columns", "fingerprint", "run", "run_many"]
 
 @final
 class Machine:
@@ -36,6 +36,13 @@ def fingerprint() -> int: ...
 def run(
     index: int,
     params: Sequence[float],
+    inputs: Sequence[npt.NDArray[np.float64]],
+    outputs: Sequence[npt.NDArray[np.float64]],
+    portable: bool,
+) -> None: ...
+def run_many(
+    index: int,
+    params: Sequence[Sequence[float]],
     inputs: Sequence[npt.NDArray[np.float64]],
     outputs: Sequence[npt.NDArray[np.float64]],
     portable: bool,

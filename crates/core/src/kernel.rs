@@ -41,10 +41,6 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     /// The declaration from which bindings, documentation and tests are made.
     const SPEC: &'static Spec;
 
-    /// Whether every NaN that it writes is the canonical one already, so that nobody has to look. Averages
-    /// write no other.
-    const CANONICAL: bool = false;
-
     /// Builds the initial state.
     ///
     /// `params` have already been checked against [`Spec::params`].
@@ -59,6 +55,20 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     /// for scratch columns on the stack. Neither may influence the result.
     fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
 
+    /// Takes the next bars, `N` at most, through kernels that differ in their parameters alone. The outputs of
+    /// the first come first.
+    fn run_many<const N: usize>(
+        kernels: &mut [Self],
+        isa: Isa,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+    ) {
+        let each = outputs.chunks_exact_mut(Self::SPEC.outputs.len());
+        for (kernel, outputs) in kernels.iter_mut().zip(each) {
+            kernel.run::<N>(isa, inputs, outputs);
+        }
+    }
+
     /// Hands every stateful part to `visit`, in an order that never changes.
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State));
 }
@@ -67,6 +77,14 @@ pub trait Kernel: Clone + Send + Sync + 'static {
 #[cfg(target_arch = "x86_64")]
 pub type Run = unsafe fn(
     machine: &mut dyn Machine,
+    inputs: &[&[f64]],
+    outputs: &mut [&mut [f64]],
+) -> Result<(), Error>;
+
+/// [`crate::registry::Entry::run_many`], compiled for such an instruction set.
+#[cfg(target_arch = "x86_64")]
+pub type RunMany = unsafe fn(
+    params: &[&[f64]],
     inputs: &[&[f64]],
     outputs: &mut [&mut [f64]],
 ) -> Result<(), Error>;

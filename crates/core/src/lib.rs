@@ -32,6 +32,8 @@ pub mod kernel;
 pub mod registry;
 pub mod kernels;
 mod machine;
+#[cfg(not(target_arch = "wasm32"))]
+mod many;
 pub mod primitives;
 pub mod spec;
 pub mod state;

@@ -71,7 +71,7 @@ impl<K: Kernel> Instance<K> {
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
     ) -> Result<(), Error> {
-        let bars = check_shape(K::SPEC, inputs, outputs)?;
+        let bars = check_shape(K::SPEC, 1, inputs, outputs)?;
         if bars <= SHORT_BLOCK {
             self.run_block::<SHORT_BLOCK>(isa, inputs, outputs, 0..bars);
         } else {
@@ -116,17 +116,15 @@ impl<K: Kernel> Instance<K> {
         }
         let results = &mut results[..K::SPEC.outputs.len()];
         self.kernel.run::<N>(isa, &columns[..inputs.len()], results);
-        if !K::CANONICAL {
-            for column in results {
-                canonicalise(column);
-            }
+        for column in results {
+            canonicalise(column);
         }
     }
 }
 
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn canonicalise(column: &mut [f64]) {
+pub(crate) fn canonicalise(column: &mut [f64]) {
     // Looking is cheaper than writing, and there is rarely anything to write.
     if !all_below(ABOVE_INFINITY, column) {
         for value in column {
@@ -200,7 +198,13 @@ mod avx2 {
     }
 }
 
-fn check_shape(spec: &Spec, inputs: &[&[f64]], outputs: &[&mut [f64]]) -> Result<usize, Error> {
+/// The length of all columns, if they are as many as some machines take and write.
+pub(crate) fn check_shape(
+    spec: &Spec,
+    machines: usize,
+    inputs: &[&[f64]],
+    outputs: &[&mut [f64]],
+) -> Result<usize, Error> {
     if inputs.len() != spec.inputs.len() {
         return Err(Error::Count {
             what: "input columns",
@@ -208,11 +212,12 @@ fn check_shape(spec: &Spec, inputs: &[&[f64]], outputs: &[&mut [f64]]) -> Result
             expected: spec.inputs.len(),
         });
     }
-    if outputs.len() != spec.outputs.len() {
+    let results = machines.saturating_mul(spec.outputs.len());
+    if outputs.len() != results {
         return Err(Error::Count {
             what: "output columns",
             given: outputs.len(),
-            expected: spec.outputs.len(),
+            expected: results,
         });
     }
     let expected = inputs.first().map_or(0, |column| column.len());

@@ -3,6 +3,8 @@
 use crate::error::Error;
 use crate::kernel::{Kernel, Machine};
 use crate::machine;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::many;
 use crate::spec::{self, Spec};
 use crate::state::{self, Header, Reader};
 use alloc::boxed::Box;
@@ -50,6 +52,10 @@ pub struct Entry {
     pub spec: &'static Spec,
     create: Create,
     restore: Restore,
+    #[cfg(not(target_arch = "wasm32"))]
+    many: many::Run,
+    #[cfg(target_arch = "x86_64")]
+    many_avx2: crate::kernel::RunMany,
 }
 
 impl Entry {
@@ -60,6 +66,10 @@ impl Entry {
             spec: K::SPEC,
             create: machine::create::<K>,
             restore: machine::restore::<K>,
+            #[cfg(not(target_arch = "wasm32"))]
+            many: many::run::<K>,
+            #[cfg(target_arch = "x86_64")]
+            many_avx2: many::run_avx2::<K>,
         }
     }
 
@@ -70,6 +80,28 @@ impl Entry {
     /// [`Error::Memory`] when the state does not fit into memory.
     pub fn create(&self, params: &[f64]) -> Result<Box<dyn Machine>, Error> {
         (self.create)(params)
+    }
+
+    /// Computes whole columns for several sets of parameters: the bits of one machine after the other, sooner.
+    /// The outputs for the first set come first.
+    ///
+    /// # Errors
+    /// As of [`Self::create`] and [`Machine::run`], before anything is computed.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn run_many(
+        &self,
+        params: &[&[f64]],
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+    ) -> Result<(), Error> {
+        (self.many)(params, inputs, outputs)
+    }
+
+    /// [`Self::run_many`] for AVX2. The caller must have made sure that the processor has it.
+    #[cfg(target_arch = "x86_64")]
+    #[must_use]
+    pub fn run_many_avx2(&self) -> crate::kernel::RunMany {
+        self.many_avx2
     }
 
     /// A machine that goes on where [`Machine::save`] was called, on whatever backend.
@@ -122,7 +154,7 @@ pub fn to_json() -> String {
 }
 
 /// Raised whenever the calls between the compiled bindings and Python change.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 /// A fingerprint of the declarations and of how to call them: Python files compare it with the one
 /// they were generated from, so that files of two versions never work together unnoticed.

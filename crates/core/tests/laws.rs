@@ -164,13 +164,45 @@ fn allocates_nothing(
     }
 }
 
-const LAWS: [(&str, Law); 6] = [
+/// Several sets of parameters at once give what each gives alone, wherever it stands among them.
+fn many(entry: &Entry, params: &[f64], data: &[Vec<f64>], _: &mut Rng) -> Result<(), String> {
+    // More than run abreast, and some besides.
+    const SETS: usize = 37;
+    let alone = run(entry, params, data);
+    let others = parameter_sets(entry.spec);
+    let is_this = |place: usize| place.is_multiple_of(3);
+    let sets: Vec<&[f64]> = (0..SETS)
+        .map(|place| {
+            if is_this(place) {
+                params
+            } else {
+                &others[place % others.len()]
+            }
+        })
+        .collect();
+    let inputs: Vec<&[f64]> = data.iter().map(Vec::as_slice).collect();
+    let each = entry.spec.outputs.len();
+    let mut results = vec![vec![0.0; data[0].len()]; SETS * each];
+    let mut outputs: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+    entry
+        .run_many(&sets, &inputs, &mut outputs)
+        .map_err(|error| error.to_string())?;
+    for (place, results) in results.chunks(each).enumerate() {
+        if is_this(place) {
+            same(&alone, results).map_err(|what| format!("as set {place}: {what}"))?;
+        }
+    }
+    Ok(())
+}
+
+const LAWS: [(&str, Law); 7] = [
     ("split", split),
     ("resume", resume),
     ("canonical NaN", canonical_nan),
     ("locality", locality),
     ("first valid bar", first_valid),
     ("no allocation", allocates_nothing),
+    ("many", many),
 ];
 
 /// Applies a law to a kernel over all parameter and data sets; returns the first violation.
@@ -466,6 +498,40 @@ mod culprits {
         }
     });
 
+    /// Takes the bars of every set of parameters through the first kernel.
+    #[derive(Clone, Default)]
+    struct OneForAll(f64);
+
+    impl Kernel for OneForAll {
+        const SPEC: &'static Spec = &spec("OneForAll");
+
+        fn new(_: &Params<'_>) -> Result<Self, Error> {
+            Ok(Self::default())
+        }
+
+        fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+            for (x, y) in inputs[0].iter().zip(&mut *outputs[0]) {
+                self.0 += 1.0;
+                *y = x + self.0;
+            }
+        }
+
+        fn run_many<const N: usize>(
+            kernels: &mut [Self],
+            isa: Isa,
+            inputs: &[&[f64]],
+            outputs: &mut [&mut [f64]],
+        ) {
+            for output in outputs.chunks_mut(1) {
+                kernels[0].run::<N>(isa, inputs, output);
+            }
+        }
+
+        fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+            visit(&mut Plain(&mut self.0));
+        }
+    }
+
     fn rejected<K: Kernel>(law: Law) {
         let entry = Entry::of::<K>();
         assert!(sweep(law, &entry).is_err(), "{} passes", entry.spec.name);
@@ -480,5 +546,6 @@ mod culprits {
         rejected::<RunningSum>(locality);
         rejected::<Allocates>(allocates_nothing);
         rejected::<StartsLate>(first_valid);
+        rejected::<OneForAll>(many);
     }
 }

@@ -1,6 +1,5 @@
 //! Python buffers as the slices that kernels take.
 
-use indicator_core::spec::{MAX_INPUTS, MAX_OUTPUTS};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -11,20 +10,17 @@ pub(crate) fn with_columns<R>(
     outputs: &[PyBuffer<f64>],
     work: impl FnOnce(&[&[f64]], &mut [&mut [f64]]) -> R,
 ) -> PyResult<R> {
-    if inputs.len() > MAX_INPUTS || outputs.len() > MAX_OUTPUTS {
-        return Err(PyValueError::new_err("too many columns"));
-    }
-    let mut columns: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
-    for (slot, buffer) in columns.iter_mut().zip(inputs) {
+    let mut columns: Vec<&[f64]> = Vec::with_capacity(inputs.len());
+    for buffer in inputs {
         check_layout(buffer)?;
         // SAFETY: the buffer is contiguous and exported, hence not freed or resized, while
         // `inputs` lives. Python code that writes to it from another thread meanwhile races, as
         // with every numpy function that releases the interpreter; the cache passes private,
         // read-only arrays.
-        *slot = unsafe { core::slice::from_raw_parts(start(buffer), buffer.item_count()) };
+        columns.push(unsafe { core::slice::from_raw_parts(start(buffer), buffer.item_count()) });
     }
-    let mut results: [&mut [f64]; MAX_OUTPUTS] = Default::default();
-    for (place, (slot, buffer)) in results.iter_mut().zip(outputs).enumerate() {
+    let mut results: Vec<&mut [f64]> = Vec::with_capacity(outputs.len());
+    for (place, buffer) in outputs.iter().enumerate() {
         check_layout(buffer)?;
         if buffer.readonly() {
             return Err(PyValueError::new_err("an output is read-only"));
@@ -35,13 +31,11 @@ pub(crate) fn with_columns<R>(
                 "an output shares memory with another column",
             ));
         }
+        let len = buffer.item_count();
         // SAFETY: as above, and no other slice refers to its memory.
-        *slot = unsafe { core::slice::from_raw_parts_mut(start(buffer), buffer.item_count()) };
+        results.push(unsafe { core::slice::from_raw_parts_mut(start(buffer), len) });
     }
-    Ok(work(
-        &columns[..inputs.len()],
-        &mut results[..outputs.len()],
-    ))
+    Ok(work(&columns, &mut results))
 }
 
 /// Whether two contiguous buffers have memory in common.

@@ -27,7 +27,7 @@ mod _native {
     #[pymodule_export]
     use super::machine::PyMachine;
     #[pymodule_export]
-    use super::{catalog, cpu, fingerprint, run};
+    use super::{catalog, cpu, fingerprint, run, run_many};
 }
 
 /// The declarations of all indicators, as JSON.
@@ -67,6 +67,34 @@ fn run(
         py.detach(|| {
             let mut machine = entry.create(&params)?;
             advance(machine.as_mut(), inputs, outputs, portable)
+        })
+    })?
+    .map_err(|error| to_python(&error))
+}
+
+/// Computes one indicator for several sets of parameters, writing the outputs for the first set into the
+/// first of `outputs`.
+#[pyfunction]
+fn run_many(
+    py: Python<'_>,
+    index: usize,
+    params: Vec<Vec<f64>>,
+    inputs: Vec<PyBuffer<f64>>,
+    outputs: Vec<PyBuffer<f64>>,
+    portable: bool,
+) -> PyResult<()> {
+    let entry = entry(index)?;
+    let params: Vec<&[f64]> = params.iter().map(Vec::as_slice).collect();
+    with_columns(&inputs, &outputs, |inputs, outputs| {
+        py.detach(|| {
+            #[cfg(target_arch = "x86_64")]
+            if !portable && has_avx2() {
+                let run = entry.run_many_avx2();
+                // SAFETY: the processor has AVX2.
+                return unsafe { run(&params, inputs, outputs) };
+            }
+            let _ = portable;
+            entry.run_many(&params, inputs, outputs)
         })
     })?
     .map_err(|error| to_python(&error))

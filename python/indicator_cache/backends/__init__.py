@@ -108,6 +108,16 @@ class Backend(Protocol):
         """Compute one indicator over whole columns, filling `outputs` in place."""
         ...
 
+    def run_many(
+        self,
+        spec: IndicatorSpec,
+        params: Sequence[tuple[Value, ...]],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[Sequence[FloatArray]],
+    ) -> None:
+        """Compute one indicator for several sets of parameters, with outputs for each of them."""
+        ...
+
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""
         ...

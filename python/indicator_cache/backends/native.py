@@ -83,6 +83,18 @@ class NativeBackend:
         """Compute one indicator over whole columns, filling `outputs` in place."""
         _native.run(spec.position, spec.numbers(params), inputs, outputs, self.portable)
 
+    def run_many(
+        self,
+        spec: IndicatorSpec,
+        params: Sequence[tuple[Value, ...]],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[Sequence[FloatArray]],
+    ) -> None:
+        """Compute one indicator for several sets of parameters, with outputs for each of them."""
+        columns = [column for room in outputs for column in room]
+        numbers = [spec.numbers(one) for one in params]
+        _native.run_many(spec.position, numbers, inputs, columns, self.portable)
+
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""
         return {"library": str(_native.__file__), "cpu": _native.cpu()}

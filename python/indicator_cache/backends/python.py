@@ -52,6 +52,17 @@ class PythonBackend:
         """Compute one indicator over whole columns, filling `outputs` in place."""
         self.begin(spec, params, inputs, outputs)
 
+    def run_many(
+        self,
+        spec: IndicatorSpec,
+        params: Sequence[tuple[Value, ...]],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[Sequence[FloatArray]],
+    ) -> None:
+        """Compute one indicator for several sets of parameters, with outputs for each of them."""
+        for one, room in zip(params, outputs, strict=True):
+            self.run(spec, one, inputs, room)
+
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""
         return {"numpy": np.__version__}

@@ -527,6 +527,17 @@ class WasmBackend:
                 # Only one that is full of states is worth another try in an empty one.
                 self._new_instance().compute(spec, params, inputs, outputs)
 
+    def run_many(
+        self,
+        spec: IndicatorSpec,
+        params: Sequence[tuple[Value, ...]],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[Sequence[FloatArray]],
+    ) -> None:
+        """Compute one indicator for several sets of parameters, with outputs for each of them."""
+        for one, room in zip(params, outputs, strict=True):
+            self.run(spec, one, inputs, room)
+
     def exports(self) -> list[str]:
         """Return the names of all that the module exports."""
         return [export.name for export in self._module.exports]

@@ -39,7 +39,6 @@ impl Kernel for Atr {
         transcendental: false,
         revision: 2,
     };
-    const CANONICAL: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self { range: TrueRange::start(), average: Wilder::new(params.integer(0)) })

@@ -43,7 +43,6 @@ impl Kernel for Ema {
         transcendental: false,
         revision: 2,
     };
-    const CANONICAL: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self { mean: Ewm::new(alpha(params.integer(0)), Gap::Decay) })
@@ -53,6 +52,23 @@ impl Kernel for Ema {
     fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [ema]) = (inputs, outputs) else { return };
         self.mean.run(isa, x, ema);
+    }
+
+    fn run_many<const N: usize>(
+        kernels: &mut [Self],
+        isa: Isa,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+    ) {
+        let [x] = inputs else { return };
+        let (all, rest) = kernels.as_chunks_mut();
+        let (all_outputs, rest_outputs) = outputs.as_chunks_mut();
+        for (kernels, outputs) in all.iter_mut().zip(all_outputs) {
+            Ewm::run_abreast(kernels.each_mut().map(|kernel| &mut kernel.mean), isa, x, outputs);
+        }
+        for (kernel, output) in rest.iter_mut().zip(rest_outputs) {
+            kernel.mean.run(isa, x, output);
+        }
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

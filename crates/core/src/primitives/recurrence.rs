@@ -41,7 +41,7 @@
 
 use super::lanes;
 use super::window::SeedMean;
-use super::{NAN, canonical};
+use super::{NAN, all_below, canonical};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
@@ -54,11 +54,11 @@ const BLOCKS: usize = 8;
 /// Bars of the blocks that run abreast.
 const GROUP: usize = BLOCKS * BARS;
 
+/// Means of one column that run abreast.
+pub const MEANS: usize = 16;
+
 /// Values of this magnitude (2^1000) or more are taken one by one.
 pub const LIMIT: f64 = f64::from_bits((1000 + 1023) << 52);
-
-/// What is formed of ordinary numbers in a block stays below this, and far from overflow.
-const BEYOND: f64 = f64::from_bits((1004 + 1023) << 52);
 
 /// What a missing bar does to the weight of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +168,31 @@ impl Ewm {
             }
         }
         self.bars(rest, rest_out);
+    }
+
+    /// Takes the next values of `x`, which other means take as well; writes to each column of `out` what one of
+    /// them is.
+    pub fn run_abreast(
+        mut means: [&mut Self; MEANS],
+        isa: Isa,
+        x: &[f64],
+        out: &mut [&mut [f64]; MEANS],
+    ) {
+        let (blocks, rest) = x.split_at(x.len() - x.len() % BARS);
+        let last = means[0].last.to_bits();
+        let ready = means
+            .iter()
+            .all(|mean| mean.in_block && mean.phase == 0 && mean.last.to_bits() == last);
+        if ready && !blocks.is_empty() && all_below(LIMIT, blocks) {
+            (isa.means)(&mut means, blocks, out);
+            for (mean, out) in means.into_iter().zip(out) {
+                mean.bars(rest, &mut out[blocks.len()..]);
+            }
+        } else {
+            for (mean, out) in means.into_iter().zip(out) {
+                mean.run(isa, x, out);
+            }
+        }
     }
 
     /// Takes whole groups, if every bar belongs to a block of [`BARS`].
@@ -286,12 +311,14 @@ impl Ewm {
 #[derive(Clone, Copy, Debug)]
 pub struct Isa {
     groups: fn(&mut Ewm, &[f64], &mut [f64]) -> bool,
+    means: fn(&mut [&mut Ewm; MEANS], &[f64], &mut [&mut [f64]; MEANS]),
 }
 
 impl Isa {
     /// Those that every machine of a kind has.
     pub const PORTABLE: Self = Self {
         groups: on_pairs::groups,
+        means: on_pairs::means,
     };
 
     /// AVX2.
@@ -307,6 +334,7 @@ impl Isa {
         // A closure has the instructions of where it is made, and whoever is there may hand it on.
         Self {
             groups: |ewm, x, out| on_fours::groups(ewm, x, out),
+            means: |ewms, x, out| on_fours::means(ewms, x, out),
         }
     }
 }
@@ -326,7 +354,7 @@ macro_rules! whole_blocks {
                 WIDTH, add, all_below, load, load_turned, mul, note, notes, splat, store,
                 store_turned, sub,
             };
-            use super::{BARS, BLOCKS, Ewm, LIMIT, smaller_in_magnitude};
+            use super::{BARS, BLOCKS, Block, Ewm, LIMIT, MEANS, smaller_in_magnitude};
 
             /// Pieces of a block.
             const PIECES: usize = BARS / WIDTH;
@@ -410,6 +438,80 @@ macro_rules! whole_blocks {
                 true
             }
 
+            /// Takes whole blocks of ordinary bars through several means, each of them a lane: level and
+            /// distances from it are the same for all, and nothing is turned on the way in.
+            $(#[$feature])?
+            pub(super) fn means(ewms: &mut [&mut Ewm; MEANS], x: &[f64], out: &mut [&mut [f64]; MEANS]) {
+                const REGISTERS: usize = if WIDTH == 4 { 2 } else { 4 };
+                const SHARE: usize = REGISTERS * WIDTH;
+
+                let (x, _) = x.as_chunks::<BARS>();
+                for (ewms, out) in ewms.as_chunks_mut::<SHARE>().0.iter_mut().zip(out.as_chunks_mut::<SHARE>().0) {
+                    let mut last = ewms[0].last;
+                    let Some(mut level) = x.first().map(|x| smaller_in_magnitude(last, x[0])) else { return };
+                    let mut lane = [0.0; SHARE];
+                    let mut lanes = |of: &mut dyn FnMut(&mut Ewm) -> f64| {
+                        for (lane, ewm) in lane.iter_mut().zip(ewms.iter_mut()) {
+                            *lane = of(ewm);
+                        }
+                        let mut lanes = [splat(0.0); REGISTERS];
+                        for (lanes, lane) in lanes.iter_mut().zip(lane.as_chunks().0) {
+                            *lanes = load(lane);
+                        }
+                        lanes
+                    };
+                    let alpha = lanes(&mut |ewm| ewm.alpha);
+                    let beta = lanes(&mut |ewm| ewm.powers[1]);
+                    let mut past = lanes(&mut |ewm| {
+                        ewm.block.go_on(&ewm.powers, level);
+                        ewm.block.past
+                    });
+                    let mut powers = [[splat(0.0); REGISTERS]; BARS];
+                    for (k, powers) in powers.iter_mut().enumerate() {
+                        *powers = lanes(&mut |ewm| ewm.powers[k + 1]);
+                    }
+
+                    let mut out = out.each_mut().map(|out| out.as_chunks_mut::<WIDTH>().0);
+                    let mut scan = [splat(-0.0); REGISTERS];
+                    for (block, x) in x.iter().enumerate() {
+                        if block > 0 {
+                            let before = level;
+                            level = smaller_in_magnitude(last, x[0]);
+                            let moved = splat(before - level);
+                            for r in 0..REGISTERS {
+                                past[r] = add(add(scan[r], moved), mul(powers[BARS - 1][r], past[r]));
+                            }
+                        }
+                        last = x[BARS - 1];
+                        scan = [splat(-0.0); REGISTERS];
+                        let levels = splat(level);
+                        for piece in 0..PIECES {
+                            for (r, out) in out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+                                let mut columns = [levels; WIDTH];
+                                for (k, column) in columns.iter_mut().enumerate() {
+                                    let bar = piece * WIDTH + k;
+                                    let own = mul(alpha[r], splat(x[bar] - level));
+                                    scan[r] = add(own, mul(beta[r], scan[r]));
+                                    *column = add(levels, add(scan[r], mul(powers[bar][r], past[r])));
+                                }
+                                store_turned(columns, out.each_mut().map(|out| &mut out[block * PIECES + piece]));
+                            }
+                        }
+                    }
+
+                    let (mut scans, mut pasts) = ([0.0; SHARE], [0.0; SHARE]);
+                    for r in 0..REGISTERS {
+                        store(scan[r], &mut scans.as_chunks_mut().0[r]);
+                        store(past[r], &mut pasts.as_chunks_mut().0[r]);
+                    }
+                    for (((ewm, out), scan), past) in ewms.iter_mut().zip(&out).zip(scans).zip(pasts) {
+                        ewm.block = Block { level, past, scan, count: BARS };
+                        ewm.last = last;
+                        ewm.mean = out[x.len() * PIECES - 1][WIDTH - 1];
+                    }
+                }
+            }
+
             /// Adds the past to a block's own bars.
             #[inline]
             $(#[$feature])?
@@ -481,18 +583,12 @@ impl State for Ewm {
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.reset();
         self.phase = from.below(BARS, "a block is longer than blocks are")?;
-        self.mean = canonical(from.float()?);
+        self.mean = from.float()?;
         self.weight = from.float()?;
         self.in_block = from.flag()?;
         if self.in_block {
             self.last = from.float()?;
             let (level, past, scan) = (from.float()?, from.float()?, from.float()?);
-            if ![self.last, level, past, scan]
-                .iter()
-                .all(|x| x.abs() < BEYOND)
-            {
-                return Err(Error::State("a block of numbers that are not ordinary"));
-            }
             let longest = if self.phase == 0 { BARS } else { self.phase };
             let count = from.below(longest + 1, "a block is longer than blocks are")?;
             self.block = Block {

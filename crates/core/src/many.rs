@@ -1,0 +1,79 @@
+//! Several sets of parameters over the same bars.
+//!
+//! Block by block, all sets take a block before the next one, so that the inputs are still in the
+//! first-level cache for all but the first of them; and what a kernel can do for several sets at once, it
+//! does ([`Kernel::run_many`]). Not in WebAssembly, where nobody calls it and every kernel once more would not be small.
+
+use crate::error::Error;
+use crate::kernel::{BLOCK, Isa, Kernel};
+use crate::machine::{canonicalise, check_shape};
+use crate::primitives::recurrence::BARS;
+use crate::spec::MAX_INPUTS;
+use alloc::vec::Vec;
+
+/// [`crate::registry::Entry::run_many`]
+pub(crate) type Run =
+    fn(params: &[&[f64]], inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error>;
+
+#[inline(always)]
+fn compute<K: Kernel>(
+    isa: Isa,
+    params: &[&[f64]],
+    inputs: &[&[f64]],
+    outputs: &mut [&mut [f64]],
+) -> Result<(), Error> {
+    let bars = check_shape(K::SPEC, params.len(), inputs, outputs)?;
+    let mut kernels = Vec::new();
+    let mut columns: Vec<&mut [f64]> = Vec::new();
+    kernels
+        .try_reserve_exact(params.len())
+        .and_then(|()| columns.try_reserve_exact(outputs.len()))
+        .map_err(|_| Error::Memory)?;
+    for params in params {
+        kernels.push(K::new(&K::SPEC.check(params)?)?);
+    }
+    let mut start = 0;
+    while start < bars {
+        // As for a single one: the first block is shorter.
+        let end = bars.min(if start == 0 { BARS } else { start + BLOCK });
+        let mut block: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
+        for (column, input) in block.iter_mut().zip(inputs) {
+            *column = &input[start..end];
+        }
+        let mut results = reused(columns);
+        results.extend(outputs.iter_mut().map(|output| &mut output[start..end]));
+        K::run_many::<BLOCK>(&mut kernels, isa, &block[..inputs.len()], &mut results);
+        for column in &mut results {
+            canonicalise(column);
+        }
+        columns = reused(results);
+        start = end;
+    }
+    Ok(())
+}
+
+/// The memory of an emptied list for another one.
+fn reused<'a>(mut columns: Vec<&mut [f64]>) -> Vec<&'a mut [f64]> {
+    columns.clear();
+    columns.into_iter().map(|_| Default::default()).collect()
+}
+
+/// Computes whole columns with the instructions that every machine of a kind has.
+pub(crate) fn run<K: Kernel>(
+    params: &[&[f64]],
+    inputs: &[&[f64]],
+    outputs: &mut [&mut [f64]],
+) -> Result<(), Error> {
+    compute::<K>(Isa::PORTABLE, params, inputs, outputs)
+}
+
+/// The same for AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+pub(crate) fn run_avx2<K: Kernel>(
+    params: &[&[f64]],
+    inputs: &[&[f64]],
+    outputs: &mut [&mut [f64]],
+) -> Result<(), Error> {
+    compute::<K>(Isa::avx2(), params, inputs, outputs)
+}
