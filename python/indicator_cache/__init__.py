@@ -34,6 +34,7 @@ from ._generated.results import (
     DmiResult,
     MacdResult,
 )
+from ._missing import MissingPolicy
 from ._program import is_command_line
 from ._table import ArrowColumn, IndicatorTable
 from .backends import BackendInfo, backend_info, use_backend
@@ -42,6 +43,7 @@ from .errors import (
     BackendError,
     BackendUnavailableError,
     IndicatorCacheError,
+    MissingBarError,
     ParameterError,
     RequestError,
     SchemaError,
@@ -81,6 +83,8 @@ __all__ = [
     "IndicatorSpec",
     "IndicatorTable",
     "MacdResult",
+    "MissingBarError",
+    "MissingPolicy",
     "ParameterError",
     "RequestError",
     "SchemaError",
