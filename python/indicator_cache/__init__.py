@@ -36,6 +36,7 @@ from ._generated.results import (
 )
 from ._missing import MissingPolicy
 from ._program import is_command_line
+from ._quality import Quality
 from ._table import ArrowColumn, IndicatorTable
 from .backends import BackendInfo, backend_info, use_backend
 from .cache import CacheStats, IndicatorCache, SeriesView
@@ -86,6 +87,7 @@ __all__ = [
     "MissingBarError",
     "MissingPolicy",
     "ParameterError",
+    "Quality",
     "RequestError",
     "SchemaError",
     "SeriesView",

@@ -53,6 +53,7 @@ __all__ = [
     "Opened",
     "checked_policy",
     "guarded",
+    "missing_bars",
     "opened",
 ]
 
@@ -101,12 +102,16 @@ def guarded(backend: Backend, policy: object) -> Backend:
     return backend if policy == DEFAULT else _GuardedBackend(backend, _GUARDS[policy])
 
 
-def _missing_at(inputs: Sequence[FloatArray]) -> npt.NDArray[np.intp]:
-    """Return where a bar is missing."""
+def missing_bars(inputs: Sequence[FloatArray]) -> npt.NDArray[np.bool_]:
+    """Return for each bar whether it is missing."""
     missing = np.isnan(inputs[0])
     for column in inputs[1:]:
         missing |= np.isnan(column)
-    return np.flatnonzero(missing)
+    return missing
+
+
+def _missing_at(inputs: Sequence[FloatArray]) -> npt.NDArray[np.intp]:
+    return np.flatnonzero(missing_bars(inputs))
 
 
 class _Guard:

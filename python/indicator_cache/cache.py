@@ -18,6 +18,7 @@ from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
 from ._missing import DEFAULT, MissingPolicy, checked_policy, guarded
 from ._numbers import whole
+from ._quality import Quality, QualityArray, QualityMachine
 from ._requests import Request, parse_all
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series, series_of_table
 from ._store import CacheStats, ResultStore
@@ -286,13 +287,55 @@ class IndicatorCache(CacheMethods):
         MissingBarError
             When a bar is missing, and `missing` is to raise then.
         """
-        spec = find_spec(BY_NAME, name)
-        values = spec.normalise(params)
-        if source is not None and spec.inputs != ("x",):
-            raise ParameterError("source", source, f"left out: {name} has inputs of its own")
-        if source is None:
-            source = "close"
+        spec, source, values = _asked(name, source, params)
         return self._get(spec, tf, pt, source, values, i, missing, stepwise=stepwise)
+
+    def quality(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        name: str,
+        *,
+        source: str | None = None,
+        stepwise: bool = False,
+        missing: MissingPolicy | None = None,
+        **params: object,
+    ) -> QualityArray:
+        """Tell for each bar what an indicator's results there are made of.
+
+        Only missing bars and the bars' number matter, not their values: where the formula itself
+        has no value, as for 0 / 0, a valid bar may have NaN.
+
+        Parameters
+        ----------
+        tf, pt, name, source, stepwise, missing, **params
+            As in :meth:`get`, for the results that are meant.
+
+        Returns
+        -------
+        One :class:`Quality` for each bar, as an array of uint8, read-only, to compare with:
+        ``cache.quality("M1", "bid", "ema") == Quality.VALID``.
+
+        Raises
+        ------
+        UnknownSeriesError, ParameterError, SchemaError, MissingBarError
+            As :meth:`get`.
+
+        Examples
+        --------
+        >>> from indicator_cache import IndicatorCache
+        >>> close = [1.0, 2.0, 3.0, float("nan"), 5.0, 6.0]
+        >>> cache = IndicatorCache({"M1": {"bid": {"close": close}}})
+        >>> cache.sma("M1", "bid", "close", 2)
+        array([nan, 1.5, 2.5, nan, nan, 5.5])
+        >>> cache.quality("M1", "bid", "sma", period=2)
+        array([0, 1, 1, 2, 2, 1], dtype=uint8)
+        """
+        spec, source, values = _asked(name, source, params)
+        grades: QualityArray = self._get(
+            spec, tf, pt, source, values, None, missing, stepwise=stepwise, quality=True
+        )
+        return grades
 
     def table(
         self,
@@ -502,11 +545,7 @@ class IndicatorCache(CacheMethods):
         UnknownSeriesError, ParameterError, SchemaError, MissingBarError
             As :meth:`get`.
         """
-        spec = find_spec(BY_NAME, name)
-        values = spec.normalise(params)
-        if source is not None and spec.inputs != ("x",):
-            raise ParameterError("source", source, f"left out: {name} has inputs of its own")
-        source = "close" if source is None else source
+        spec, source, values = _asked(name, source, params)
         check_source(source)
         bars, last = whole(lookback), whole(idx)
         if bars is None or bars < 1:
@@ -799,8 +838,9 @@ class IndicatorCache(CacheMethods):
         missing: MissingPolicy | None = None,
         *,
         stepwise: bool = False,
+        quality: bool = False,
     ) -> Result:
-        """Return a result, from memory if it is there."""
+        """Return a result, or its quality, from memory if it is there."""
         params = spec.checked(values)
         policy = self._missing if missing is None else checked_policy(missing)
         if spec.inputs == ("x",):
@@ -809,7 +849,7 @@ class IndicatorCache(CacheMethods):
             source = ""
         self._find(tf, pt)
         bar = None if i is None else bar_index(i)
-        key = (spec.position, tf, pt, source, params, stepwise, policy)
+        key = (spec.position, tf, pt, source, params, stepwise, policy, quality)
         # The map of this moment: bars appended from now on replace it.
         recent = self._recent
         # The series is looked up again once the store has noted that a computation begins: bars
@@ -822,12 +862,15 @@ class IndicatorCache(CacheMethods):
             bar_of = series.steps()[0][error.position] if stepwise else error.position
             raise _in_series(error, series, source, int(bar_of)) from None
         result = entry.result
-        if self._store.max_bytes is None and not stepwise and policy is self._missing:
+        usual = policy is self._missing and not stepwise and not quality
+        if usual and self._store.max_bytes is None:
             recent[spec.position, tf, pt, *([source] if source else []), *params] = result
         return result if bar is None else pick(spec, result, bar)
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
-        entry = _Entry.computed(key, spec, series, self._computing(key[-1]))
+        *_, policy, quality = key
+        kind = _Grades if quality else _Entry
+        entry = kind.computed(key, spec, series, self._computing(policy))
         return entry, entry.size
 
     def _find(self, tf: Hashable, pt: Hashable) -> Series:
@@ -962,6 +1005,25 @@ class SeriesView(ViewMethods):
             **params,
         )
 
+    def quality(
+        self,
+        name: str,
+        *,
+        source: str | None = None,
+        missing: MissingPolicy | None = None,
+        **params: object,
+    ) -> QualityArray:
+        """Tell what results are made of; see :meth:`IndicatorCache.quality`."""
+        return self._cache.quality(
+            self._tf,
+            self._pt,
+            name,
+            source=source,
+            stepwise=self._stepwise,
+            missing=self._missing if missing is None else missing,
+            **params,
+        )
+
     def _get(
         self,
         spec: IndicatorSpec,
@@ -976,8 +1038,12 @@ class SeriesView(ViewMethods):
         )
 
 
-#: Indicator, timeframe, price type, source, parameters, whether stepwise, what of missing bars.
-_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[Value, ...], bool, MissingPolicy]
+#: Indicator, timeframe, price type, source, parameters, whether stepwise, what of missing bars,
+#: and whether it is the result or its quality.
+_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[Value, ...], bool, MissingPolicy, bool]
+
+#: What goes on from a result.
+_Machine: TypeAlias = backends.Machine | QualityMachine
 
 
 class _Entry:
@@ -985,18 +1051,36 @@ class _Entry:
 
     __slots__ = ("_columns", "_key", "_machine", "_spec", "result")
 
+    #: What stands at bars before the first candle.
+    _nothing: float = np.nan
+
     def __init__(
-        self,
-        key: _Key,
-        spec: IndicatorSpec,
-        machine: backends.Machine,
-        columns: list[Growing[np.float64]],
+        self, key: _Key, spec: IndicatorSpec, machine: _Machine, columns: list[Growing[Any]]
     ) -> None:
         self._key = key
         self._spec = spec
         self._machine = machine
         self._columns = columns
-        self.result = results(spec, [column.view() for column in columns])
+        self.result = self._handed_out([column.view() for column in columns])
+
+    def _handed_out(self, columns: list[Any]) -> Result:
+        return results(self._spec, columns)
+
+    @staticmethod
+    def _room(spec: IndicatorSpec, bars: int) -> list[Any]:
+        """Return the columns to fill."""
+        return empty_outputs(spec, bars)
+
+    @staticmethod
+    def _begin(
+        key: _Key,
+        spec: IndicatorSpec,
+        backend: backends.Backend,
+        inputs: list[FloatArray],
+        outputs: list[Any],
+    ) -> _Machine:
+        """Fill the columns; return what to go on with."""
+        return backend.begin(spec, key[4], inputs, outputs)
 
     @property
     def tf(self) -> Hashable:
@@ -1018,17 +1102,20 @@ class _Entry:
         cls, key: _Key, spec: IndicatorSpec, series: Series, backend: backends.Backend
     ) -> _Entry:
         """Compute a result over all bars of a series."""
-        *_, source, params, stepwise, _ = key
+        _, _, _, source, _, stepwise, _, _ = key
         inputs = _inputs(spec, series, source)
         if not stepwise:
-            outputs = empty_outputs(spec, series.bars)
-            machine = backend.begin(spec, params, inputs, outputs)
+            outputs = cls._room(spec, series.bars)
+            machine = cls._begin(key, spec, backend, inputs, outputs)
         else:
             starts, begun = series.steps()
             # One value in front, for the bars before the first candle.
-            steps = np.full((len(spec.outputs), len(starts) + 1), np.nan)
-            fresh = list(steps[:, 1:])
-            machine = backend.begin(spec, params, [column[starts] for column in inputs], fresh)
+            steps = cls._room(spec, len(starts) + 1)
+            for step in steps:
+                step[0] = cls._nothing
+            fresh = [step[1:] for step in steps]
+            taken = [column[starts] for column in inputs]
+            machine = cls._begin(key, spec, backend, taken, fresh)
             outputs = [np.take(column, begun) for column in steps]
         return cls(key, spec, machine, [Growing(column, len(column)) for column in outputs])
 
@@ -1038,7 +1125,7 @@ class _Entry:
         columns = [
             column.extended(values) for column, values in zip(self._columns, more, strict=True)
         ]
-        return _Entry(self._key, self._spec, self._machine, columns)
+        return type(self)(self._key, self._spec, self._machine, columns)
 
     def peeked(self, series: Series) -> _Entry:
         """Return the result for a series with more bars; this entry stays as it is."""
@@ -1048,23 +1135,69 @@ class _Entry:
             Growing(np.append(column.buffer[: column.length], values), series.bars)
             for column, values in zip(self._columns, more, strict=True)
         ]
-        return _Entry(self._key, self._spec, machine, columns)
+        return type(self)(self._key, self._spec, machine, columns)
 
-    def _continued(self, machine: backends.Machine, series: Series) -> list[FloatArray]:
+    def _continued(self, machine: _Machine, series: Series) -> list[Any]:
         """Take the bars that the series has more; return the results at them."""
-        *_, source, _, stepwise, _ = self._key
+        _, _, _, source, _, stepwise, _, _ = self._key
         since = self._columns[0].length
         inputs = [column[since:] for column in _inputs(self._spec, series, source)]
         if not stepwise:
-            outputs = empty_outputs(self._spec, series.bars - since)
+            outputs = self._room(self._spec, series.bars - since)
             machine.run(inputs, outputs)
             return outputs
         new_bars = series.new_bars(since)
-        steps = np.empty((len(self._columns), int(new_bars.sum()) + 1))
+        steps = self._room(self._spec, int(new_bars.sum()) + 1)
         for step, column in zip(steps, self._columns, strict=True):
-            step[0] = column.buffer[since - 1] if since else np.nan
-        machine.run([column[new_bars] for column in inputs], list(steps[:, 1:]))
+            step[0] = column.buffer[since - 1] if since else self._nothing
+        machine.run([column[new_bars] for column in inputs], [step[1:] for step in steps])
         return [np.take(step, np.cumsum(new_bars)) for step in steps]
+
+
+class _Grades(_Entry):
+    """The quality of a result, with the machine that goes on from it."""
+
+    __slots__ = ()
+
+    _nothing = Quality.WARM_UP
+
+    def _handed_out(self, columns: list[Any]) -> QualityArray:
+        (grades,) = columns
+        return grades  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _room(spec: IndicatorSpec, bars: int) -> list[Any]:  # noqa: ARG004
+        return [np.empty(bars, np.uint8)]
+
+    @staticmethod
+    def _begin(
+        key: _Key,
+        spec: IndicatorSpec,
+        backend: backends.Backend,  # noqa: ARG004 - it takes none
+        inputs: list[FloatArray],
+        outputs: list[Any],
+    ) -> QualityMachine:
+        *_, params, _, policy, _ = key
+        machine = QualityMachine(spec, params, policy)
+        machine.run(inputs, outputs)
+        return machine
+
+
+def _asked(
+    name: str, source: str | None, params: Mapping[str, object]
+) -> tuple[IndicatorSpec, str, tuple[Value, ...]]:
+    """Return the declaration, the column to read and all parameters of what is asked for by name.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown indicator or parameter, or a value that is not allowed.
+    """
+    spec = find_spec(BY_NAME, name)
+    values = spec.normalise(params)
+    if source is not None and spec.inputs != ("x",):
+        raise ParameterError("source", source, f"left out: {name} has inputs of its own")
+    return spec, "close" if source is None else source, values
 
 
 def _inputs(spec: IndicatorSpec, series: Series, source: str) -> list[FloatArray]:
