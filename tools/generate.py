@@ -365,14 +365,14 @@ def functions_stub(specs: list[Spec]) -> str:
 def method(spec: Spec, lead: list[str], item: str, returns: str) -> str:
     """Return the line that begins a method; `item` is how it takes ``i``."""
     source = ['source: str = "close"'] if reads_any_series(spec) else []
-    named = [MISSING] if item.startswith("*") else ["*", MISSING]
-    arguments = ["self", *lead, *source, *signature(spec), item, *named]
+    arguments = ["self", *lead, *source, *signature(spec), item, MISSING]
     return f"    def {spec['name']}({', '.join(arguments)}) -> {returns}:"
 
 
 SERIES = ["tf: Hashable", "pt: Hashable"]
 
-#: The last argument of every method, by name only.
+#: The last argument of every method. It could be one by name alone, but Python looks up the default
+#: of such a one in a dictionary, which a call that is answered from memory would notice.
 MISSING = "missing: MissingPolicy | None = None"
 
 #: Arguments of what every method calls.
@@ -483,7 +483,7 @@ def methods_stub(specs: list[Spec]) -> str:
                     # By position, every argument before has to be given.
                     source = ["source: str"] if reads_any_series(spec) else []
                     given_all = ["self", *lead, *source, *signature(spec, defaults=False)]
-                    given_all += ["i: int", "*", MISSING]
+                    given_all += ["i: int", MISSING]
                     line = f"    def {spec['name']}({', '.join(given_all)}) -> {returns}:"
                 parts += ["    @overload", f"{line} ..."]
         parts.append("")

@@ -40,7 +40,7 @@ class CacheMethods:
     def _get(self, spec: IndicatorSpec, tf: Hashable, pt: Hashable, source: str, values: tuple[object, ...], i: int | None, missing: MissingPolicy | None) -> Any:
         raise NotImplementedError
 
-    def atr(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def atr(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Average true range. Wilder's average of the true range.
 
         Parameters
@@ -102,7 +102,7 @@ class CacheMethods:
             return hit
         return self._get(_ATR, tf, pt, "", (period,), i, missing)
 
-    def bollinger(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def bollinger(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
         Parameters
@@ -176,7 +176,7 @@ class CacheMethods:
             return hit
         return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i, missing)
 
-    def choppiness(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def choppiness(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
 
         Parameters
@@ -238,7 +238,7 @@ class CacheMethods:
             return hit
         return self._get(_CHOPPINESS, tf, pt, "", (period,), i, missing)
 
-    def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
         Parameters
@@ -311,7 +311,7 @@ class CacheMethods:
             return hit
         return self._get(_DMI, tf, pt, "", (period,), i, missing)
 
-    def ema(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def ema(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
         Parameters
@@ -373,7 +373,7 @@ class CacheMethods:
             return hit
         return self._get(_EMA, tf, pt, source, (period,), i, missing)
 
-    def garch_volatility(self, tf: Hashable, pt: Hashable, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def garch_volatility(self, tf: Hashable, pt: Hashable, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
 
         Parameters
@@ -457,7 +457,7 @@ class CacheMethods:
             return hit
         return self._get(_GARCH_VOLATILITY, tf, pt, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_garch_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def kalman_garch_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
 
         Parameters
@@ -543,7 +543,7 @@ class CacheMethods:
             return hit
         return self._get(_KALMAN_GARCH_ZSCORE, tf, pt, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_mean(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def kalman_mean(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
 
         Parameters
@@ -611,7 +611,7 @@ class CacheMethods:
             return hit
         return self._get(_KALMAN_MEAN, tf, pt, source, (R, Q), i, missing)
 
-    def kalman_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def kalman_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
 
         Parameters
@@ -680,7 +680,7 @@ class CacheMethods:
             return hit
         return self._get(_KALMAN_ZSCORE, tf, pt, source, (window, R, Q), i, missing)
 
-    def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
         Parameters
@@ -755,7 +755,7 @@ class CacheMethods:
             return hit
         return self._get(_MACD, tf, pt, source, (fast, slow, signal), i, missing)
 
-    def residual_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def residual_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
 
         Parameters
@@ -824,7 +824,7 @@ class CacheMethods:
             return hit
         return self._get(_RESIDUAL_ZSCORE, tf, pt, source, (window, mean_source, ema_period), i, missing)
 
-    def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Rate of change. Change of the price over some bars, in percent.
 
         Parameters
@@ -884,7 +884,7 @@ class CacheMethods:
             return hit
         return self._get(_ROC, tf, pt, source, (period,), i, missing)
 
-    def rsi(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def rsi(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
         Parameters
@@ -949,7 +949,7 @@ class CacheMethods:
             return hit
         return self._get(_RSI, tf, pt, source, (period,), i, missing)
 
-    def sma(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def sma(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Simple moving average. Mean of the last prices.
 
         Parameters
@@ -1009,7 +1009,7 @@ class CacheMethods:
             return hit
         return self._get(_SMA, tf, pt, source, (period,), i, missing)
 
-    def true_range(self, tf: Hashable, pt: Hashable, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def true_range(self, tf: Hashable, pt: Hashable, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """True range. Range of a bar, extended to the close before it.
 
         Parameters
@@ -1066,7 +1066,7 @@ class CacheMethods:
             return hit
         return self._get(_TRUE_RANGE, tf, pt, "", (), i, missing)
 
-    def zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score. Distance of the price from its mean, in standard deviations.
 
         Parameters
@@ -1136,7 +1136,7 @@ class ViewMethods:
     def _get(self, spec: IndicatorSpec, source: str, values: tuple[object, ...], i: int | None, missing: MissingPolicy | None) -> Any:
         raise NotImplementedError
 
-    def atr(self, period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def atr(self, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Average true range. Wilder's average of the true range.
 
         Parameters
@@ -1189,7 +1189,7 @@ class ViewMethods:
         """
         return self._get(_ATR, "", (period,), i, missing)
 
-    def bollinger(self, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def bollinger(self, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
         Parameters
@@ -1254,7 +1254,7 @@ class ViewMethods:
         """
         return self._get(_BOLLINGER, source, (period, std_factor), i, missing)
 
-    def choppiness(self, period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def choppiness(self, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
 
         Parameters
@@ -1307,7 +1307,7 @@ class ViewMethods:
         """
         return self._get(_CHOPPINESS, "", (period,), i, missing)
 
-    def dmi(self, period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def dmi(self, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
         Parameters
@@ -1371,7 +1371,7 @@ class ViewMethods:
         """
         return self._get(_DMI, "", (period,), i, missing)
 
-    def ema(self, source: str = "close", period: int = 20, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def ema(self, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
         Parameters
@@ -1424,7 +1424,7 @@ class ViewMethods:
         """
         return self._get(_EMA, source, (period,), i, missing)
 
-    def garch_volatility(self, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def garch_volatility(self, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
 
         Parameters
@@ -1499,7 +1499,7 @@ class ViewMethods:
         """
         return self._get(_GARCH_VOLATILITY, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_garch_zscore(self, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def kalman_garch_zscore(self, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
 
         Parameters
@@ -1576,7 +1576,7 @@ class ViewMethods:
         """
         return self._get(_KALMAN_GARCH_ZSCORE, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_mean(self, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def kalman_mean(self, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
 
         Parameters
@@ -1635,7 +1635,7 @@ class ViewMethods:
         """
         return self._get(_KALMAN_MEAN, source, (R, Q), i, missing)
 
-    def kalman_zscore(self, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def kalman_zscore(self, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
 
         Parameters
@@ -1695,7 +1695,7 @@ class ViewMethods:
         """
         return self._get(_KALMAN_ZSCORE, source, (window, R, Q), i, missing)
 
-    def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
         Parameters
@@ -1761,7 +1761,7 @@ class ViewMethods:
         """
         return self._get(_MACD, source, (fast, slow, signal), i, missing)
 
-    def residual_zscore(self, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def residual_zscore(self, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
 
         Parameters
@@ -1821,7 +1821,7 @@ class ViewMethods:
         """
         return self._get(_RESIDUAL_ZSCORE, source, (window, mean_source, ema_period), i, missing)
 
-    def roc(self, source: str = "close", period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def roc(self, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Rate of change. Change of the price over some bars, in percent.
 
         Parameters
@@ -1872,7 +1872,7 @@ class ViewMethods:
         """
         return self._get(_ROC, source, (period,), i, missing)
 
-    def rsi(self, source: str = "close", period: int = 14, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def rsi(self, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
         Parameters
@@ -1928,7 +1928,7 @@ class ViewMethods:
         """
         return self._get(_RSI, source, (period,), i, missing)
 
-    def sma(self, source: str = "close", period: int = 20, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def sma(self, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Simple moving average. Mean of the last prices.
 
         Parameters
@@ -1979,7 +1979,7 @@ class ViewMethods:
         """
         return self._get(_SMA, source, (period,), i, missing)
 
-    def true_range(self, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def true_range(self, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """True range. Range of a bar, extended to the close before it.
 
         Parameters
@@ -2027,7 +2027,7 @@ class ViewMethods:
         """
         return self._get(_TRUE_RANGE, "", (), i, missing)
 
-    def zscore(self, source: str = "close", window: int = 100, i: int | None = None, *, missing: MissingPolicy | None = None) -> Any:
+    def zscore(self, source: str = "close", window: int = 100, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score. Distance of the price from its mean, in standard deviations.
 
         Parameters
