@@ -22,6 +22,7 @@ import pytest
 import indicator_cache as ic
 from indicator_cache import _requests as requests
 from indicator_cache import backends
+from indicator_cache._missing import MissingPolicy
 from indicator_cache.backends import Backend
 from indicator_cache.cli import main, progress, tables
 
@@ -185,6 +186,35 @@ def test_the_default_source_can_be_changed(
     assert main(arguments) == 0
     names = [*rows_of(capsys.readouterr().out)][7:]
     assert names == ["ema_20_high", "roc_1_low", "dmi_14_plus_di", "dmi_14_minus_di", "dmi_14_adx"]
+
+
+@pytest.mark.parametrize("policy", ["default", "propagate", "skip"])
+def test_missing_bars_by_choice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], policy: MissingPolicy
+) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text("day,close\n1,1\n2,2\n3,\n4,4\n5,5\n")
+    arguments = ["compute", str(path), "-i", "ema:3", "-i", "sma:2", "--missing", policy]
+    assert main(arguments) == 0
+    rows = rows_of(capsys.readouterr().out)
+    close = np.array([1.0, 2.0, np.nan, 4.0, 5.0])
+    assert numbers(rows["ema_3"]).tobytes() == ic.ema(close, 3, missing=policy).tobytes()
+    assert numbers(rows["sma_2"]).tobytes() == ic.sma(close, 2, missing=policy).tobytes()
+
+
+def test_missing_bars_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text("day,close\n1,1\n2,\n")
+    message = refusal(capsys, "compute", path, "-i", "ema", "--missing", "raise")
+    assert "bar 1 is missing: close is NaN" in message
+    output = tmp_path / "out.csv"
+    refusal(capsys, "compute", path, "-i", "ema", "--missing", "raise", "-o", output)
+    assert not output.exists()
+    message = refusal(capsys, "compute", "no such file", "-i", "ema", "--missing", "skp")
+    assert message == (
+        "indicator-cache: --missing must be one of default, propagate, skip, raise "
+        "(did you mean 'skip'?), got 'skp'\n"
+    )
 
 
 def test_the_same_asked_for_twice_is_computed_once(

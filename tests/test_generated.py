@@ -116,14 +116,15 @@ def test_signatures(name: str) -> None:
     defaults = [(p.name, p.default) for p in spec.parameters]
     any_series = spec.inputs == ("x",)
     function = inspect.signature(getattr(ic, name)).parameters
-    assert list(function) == [*spec.inputs, *(p.name for p in spec.parameters)]
+    assert list(function) == [*spec.inputs, *(p.name for p in spec.parameters), "missing"]
+    assert function["missing"].kind == inspect.Parameter.KEYWORD_ONLY
     source = [("source", "close")] if any_series else []
     for owner, lead in (ic.IndicatorCache, ["tf", "pt"]), (ic.SeriesView, []):
         method = inspect.signature(getattr(owner, name)).parameters
         required = [p.name for p in method.values() if p.default is inspect.Parameter.empty]
         assert required == ["self", *lead]
         given = [(p.name, p.default) for p in method.values()][len(required) :]
-        assert given == [*source, *defaults, ("i", None)]
+        assert given == [*source, *defaults, ("i", None), ("missing", None)]
 
 
 @pytest.mark.tree

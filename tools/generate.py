@@ -149,6 +149,7 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
         lines += [param["name"], *wrapped(f"{param['summary']} {allowed(param)}", "    ")]
     if cached:
         lines += ["i", *wrapped(ITEM_DOC, "    ")]
+    lines += ["missing", *wrapped(MISSING_DOC[cached], "    ")]
     lines += ["", "Returns", "-------"]
     shape = "as many values as bars, float64" + (", read-only" if cached else "")
     for output in spec["outputs"]:
@@ -167,6 +168,7 @@ def docstring(spec: Spec, inputs: list[str], *, cached: bool) -> str:
         ["When a parameter is not allowed", *(f"not ``{rule['text']}``" for rule in spec["rules"])]
     )
     lines += ["ParameterError", *wrapped(f"{refused}.", "    ")]
+    lines += ["MissingBarError", "    When a bar is missing, and `missing` is to raise then."]
     schema = (
         "When the series lacks a column."
         if cached
@@ -194,6 +196,13 @@ ITEM_DOC = (
     "Bar whose value to return, negative counting from the end, NaN beyond the ends; "
     "None for all bars."
 )
+
+MISSING_DOC = {
+    False: "What to do about missing bars: default (as under Notes), propagate, skip or raise; see "
+    "docs/missing.md.",
+    True: "What to do about missing bars: default (as under Notes), propagate, skip or raise; None "
+    "for what the cache was made with.",
+}
 
 SOURCE_DOC = ["source", "    Column to read: open, high, low, close or volume."]
 SERIES_DOC = ["tf, pt", "    Timeframe and price type."]
@@ -256,6 +265,9 @@ def catalog_module(catalog: dict[str, Any]) -> str:
         ]
         parts.append("        ),")
         parts.append(f"        window={spec['window']!r},")
+        parts.append(
+            f"        window_of=lambda {names}: {spec['window']},".replace("lambda :", "lambda:")
+        )
         parts.append(f"        transcendental={spec['transcendental']!r},")
         parts.append(f"        revision={spec['revision']!r},\n    ),")
     parts.append(
@@ -302,6 +314,7 @@ def functions_module(specs: list[Spec]) -> str:
         HEADER,
         f"from typing import {', '.join(['Any', *typing_names(specs)])}\n",
         "from .._compute import compute",
+        "from .._missing import MissingPolicy",
         "from .catalog import BY_NAME",
         imports_of_results(specs),
         f"__all__ = {names!r}\n".replace("'", '"'),
@@ -314,7 +327,7 @@ def functions_module(specs: list[Spec]) -> str:
         parts.append(quoted(docstring(spec, inputs, cached=False), "    "))
         columns = tuple_of(spec["inputs"])
         parts.append(
-            f"    result: {returns} = compute({constant(spec)}, {columns}, {values(spec)})"
+            f"    result: {returns} = compute({constant(spec)}, {columns}, {values(spec)}, missing)"
         )
         parts.append("    return result\n")
     return "\n".join(parts)
@@ -323,6 +336,7 @@ def functions_module(specs: list[Spec]) -> str:
 def function(spec: Spec, given: str, returns: str) -> str:
     """Return the line that begins a function of columns of one kind."""
     arguments = [f"{name}: {given}" for name in spec["inputs"]] + signature(spec)
+    arguments += ["*", 'missing: MissingPolicy = "default"']
     return f"def {spec['name']}({', '.join(arguments)}) -> {returns}"
 
 
@@ -333,6 +347,7 @@ def functions_stub(specs: list[Spec]) -> str:
         "import numpy.typing as npt\n",
         "from .._arrays import FloatArray",
         "from .._callers import ArrowLike, SeriesT",
+        "from .._missing import MissingPolicy",
         imports_of_results(specs),
         f"__all__ = {sorted(spec['name'] for spec in specs)!r}\n".replace("'", '"'),
     ]
@@ -350,14 +365,21 @@ def functions_stub(specs: list[Spec]) -> str:
 def method(spec: Spec, lead: list[str], item: str, returns: str) -> str:
     """Return the line that begins a method; `item` is how it takes ``i``."""
     source = ['source: str = "close"'] if reads_any_series(spec) else []
-    arguments = ["self", *lead, *source, *signature(spec), *([item] if item else [])]
+    arguments = ["self", *lead, *source, *signature(spec), item, MISSING]
     return f"    def {spec['name']}({', '.join(arguments)}) -> {returns}:"
 
 
 SERIES = ["tf: Hashable", "pt: Hashable"]
 
+#: The last argument of every method. It could be one by name alone, but Python looks up the default
+#: of such a one in a dictionary, which a call that is answered from memory would notice.
+MISSING = "missing: MissingPolicy | None = None"
+
 #: Arguments of what every method calls.
-GET = "self, spec: IndicatorSpec, {series}source: str, values: tuple[object, ...], i: int | None"
+GET = (
+    "self, spec: IndicatorSpec, {series}source: str, values: tuple[object, ...], i: int | None, "
+    "missing: MissingPolicy | None"
+)
 
 
 #: What the methods of the cache look into before anything else.
@@ -388,7 +410,7 @@ def recent_result(spec: Spec, index: int, source: str) -> list[str]:
         f"            hit = {lookup}" + (f" if {' and '.join(plain)} else None" if plain else ""),
         "        except TypeError:  # what cannot be a key is refused further down",
         "            hit = None",
-        "        if hit is not None and i is None:",
+        "        if hit is not None and i is None and missing is None:",
         "            self._quick += 1",
         "            return hit",
     ]
@@ -399,6 +421,7 @@ def methods_module(specs: list[Spec]) -> str:
         HEADER,
         "from collections.abc import Hashable",
         f"from typing import {', '.join(['Any', *typing_names(specs)])}\n",
+        "from .._missing import MissingPolicy",
         "from ..spec import IndicatorSpec",
         "from .catalog import BY_NAME\n",
         '__all__ = ["CacheMethods", "ViewMethods"]\n',
@@ -424,7 +447,8 @@ def methods_module(specs: list[Spec]) -> str:
             if lead:
                 parts += recent_result(spec, index, source)
             parts.append(
-                f"        return self._get({constant(spec)}, {passed}{source}, {values(spec)}, i)\n"
+                f"        return self._get({constant(spec)}, {passed}{source}, {values(spec)}, "
+                "i, missing)\n"
             )
     return "\n".join(parts)
 
@@ -435,6 +459,7 @@ def methods_stub(specs: list[Spec]) -> str:
         "from collections.abc import Hashable",
         f"from typing import {', '.join(['Any', *typing_names(specs), 'overload'])}\n",
         "from .._arrays import FloatArray",
+        "from .._missing import MissingPolicy",
         "from ..spec import IndicatorSpec",
         imports_of_results(specs),
         '__all__ = ["CacheMethods", "ViewMethods"]\n',
@@ -449,15 +474,16 @@ def methods_stub(specs: list[Spec]) -> str:
             for item, result in (
                 ("i: None = None", "FloatArray"),
                 ("*, i: int", "float"),
-                (None, "float"),
+                ("", "float"),
             ):
                 returns = result_type(spec, result)
-                if item is not None:
+                if item:
                     line = method(spec, lead, item, returns)
                 else:
                     # By position, every argument before has to be given.
                     source = ["source: str"] if reads_any_series(spec) else []
-                    given_all = ["self", *lead, *source, *signature(spec, defaults=False), "i: int"]
+                    given_all = ["self", *lead, *source, *signature(spec, defaults=False)]
+                    given_all += ["i: int", MISSING]
                     line = f"    def {spec['name']}({', '.join(given_all)}) -> {returns}:"
                 parts += ["    @overload", f"{line} ..."]
         parts.append("")
@@ -517,6 +543,10 @@ def accuracy_section(spec: Spec) -> list[str]:
     lines += ["", "[Accuracy](../accuracy.md) tells how that is measured, and what others reach."]
     return lines
 
+
+MISSING_PAGE = (
+    "That is the default. [Missing bars](../missing.md) tells what else there is to choose."
+)
 
 ACCURACY_DOC = (
     "Against exact arithmetic the error is at most so many times 2^-53, what one rounding loses, "
@@ -601,7 +631,7 @@ def docs_page(spec: Spec) -> str:
     else:
         lines += ["", "A result depends on all bars so far, ever less on the older ones."]
     lines += ["", *accuracy_section(spec)]
-    lines += ["", "## Missing bars", "", spec["gaps"], "", prose(spec), ""]
+    lines += ["", "## Missing bars", "", spec["gaps"], "", MISSING_PAGE, "", prose(spec), ""]
     lines += [
         "## References",
         "",

@@ -34,7 +34,9 @@ from ._generated.results import (
     DmiResult,
     MacdResult,
 )
+from ._missing import MissingPolicy
 from ._program import is_command_line
+from ._quality import Quality
 from ._table import ArrowColumn, IndicatorTable
 from .backends import BackendInfo, backend_info, use_backend
 from .cache import CacheStats, IndicatorCache, SeriesView
@@ -42,6 +44,7 @@ from .errors import (
     BackendError,
     BackendUnavailableError,
     IndicatorCacheError,
+    MissingBarError,
     ParameterError,
     RequestError,
     SchemaError,
@@ -81,7 +84,10 @@ __all__ = [
     "IndicatorSpec",
     "IndicatorTable",
     "MacdResult",
+    "MissingBarError",
+    "MissingPolicy",
     "ParameterError",
+    "Quality",
     "RequestError",
     "SchemaError",
     "SeriesView",

@@ -11,6 +11,7 @@ from . import backends
 from ._arrays import PLAIN, FloatArray, as_column, same_length
 from ._callers import maker_for
 from ._generated.results import RESULTS
+from ._missing import DEFAULT, guarded
 from .spec import IndicatorSpec
 
 __all__ = ["Result", "compute", "empty_outputs", "results"]
@@ -34,10 +35,16 @@ def results(spec: IndicatorSpec, columns: list[Any]) -> Result:
 
 
 def compute(
-    spec: IndicatorSpec, inputs: tuple[npt.ArrayLike, ...], values: tuple[object, ...]
+    spec: IndicatorSpec,
+    inputs: tuple[npt.ArrayLike, ...],
+    values: tuple[object, ...],
+    missing: object = DEFAULT,
 ) -> Result:
     """Compute an indicator with the backend in use, in the caller's kind of columns."""
     params = spec.checked(values)
+    backend = backends.active()
+    if missing is not DEFAULT:
+        backend = guarded(backend, missing)
     columns = {
         name: as_column(name, given) for name, given in zip(spec.inputs, inputs, strict=True)
     }
@@ -48,7 +55,7 @@ def compute(
             make = maker_for(dict(zip(spec.inputs, inputs, strict=True)))
             break
     outputs = empty_outputs(spec, bars)
-    backends.active().run(spec, params, list(columns.values()), outputs)
+    backend.run(spec, params, list(columns.values()), outputs)
     if make is None:
         return results(spec, outputs)
     return results(

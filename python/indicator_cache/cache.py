@@ -16,12 +16,20 @@ from ._compute import Result, empty_outputs, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
+from ._missing import DEFAULT, MissingPolicy, checked_policy, guarded
 from ._numbers import whole
+from ._quality import Quality, QualityArray, QualityMachine
 from ._requests import Request, parse_all
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series, series_of_table
 from ._store import CacheStats, ResultStore
 from ._table import IndicatorTable
-from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
+from .errors import (
+    BackendError,
+    MissingBarError,
+    ParameterError,
+    SchemaError,
+    UnknownSeriesError,
+)
 from .spec import IndicatorSpec, Value, find_spec
 
 if TYPE_CHECKING:
@@ -62,13 +70,16 @@ class IndicatorCache(CacheMethods):
         The state from which a result goes on, some windows long at most, is not counted.
     backend
         Name of the backend that this cache is pinned to; None follows :func:`use_backend`.
+    missing
+        What to do about missing bars where a call does not tell: ``default``, ``propagate``,
+        ``skip`` or ``raise``; see docs/missing.md.
 
     Raises
     ------
     SchemaError
         When the bars are not in this form, or differ in length.
     ParameterError
-        When `max_bytes` or `backend` is not allowed.
+        When `max_bytes`, `backend` or `missing` is not allowed.
     BackendUnavailableError
         When the backend asked for cannot be used.
 
@@ -88,9 +99,11 @@ class IndicatorCache(CacheMethods):
         *,
         max_bytes: int | None = None,
         backend: str | None = None,
+        missing: MissingPolicy = DEFAULT,
     ) -> None:
         if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
             raise ParameterError("max_bytes", max_bytes, "a whole number of bytes, or None")
+        self._missing = checked_policy(missing)
         self._backend = None if backend is None else backends.resolve(backend)
         native = (self._backend or backends.active()).name == "native"
         self._series = _read_all(bars, native=native)
@@ -117,6 +130,7 @@ class IndicatorCache(CacheMethods):
         week_start: str = "monday",
         max_bytes: int | None = None,
         backend: str | None = None,
+        missing: MissingPolicy = DEFAULT,
     ) -> IndicatorCache:
         """Make a cache over several timeframes from the bars of the shortest.
 
@@ -141,7 +155,7 @@ class IndicatorCache(CacheMethods):
             As for :func:`align`.
         timestamps, zone, naive, session, week_start
             As for :func:`resample`.
-        max_bytes, backend
+        max_bytes, backend, missing
             As for the class.
 
         Raises
@@ -177,7 +191,7 @@ class IndicatorCache(CacheMethods):
             session=session,
             week_start=week_start,
         )
-        return _Laddered(ladder, bars, max_bytes=max_bytes, backend=backend)
+        return _Laddered(ladder, bars, max_bytes=max_bytes, backend=backend, missing=missing)
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -197,7 +211,14 @@ class IndicatorCache(CacheMethods):
         """Return the price types of a timeframe, in the order of the bars."""
         return tuple(self._sides(tf))
 
-    def view(self, tf: Hashable, pt: Hashable, *, stepwise: bool = False) -> SeriesView:
+    def view(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        *,
+        stepwise: bool = False,
+        missing: MissingPolicy | None = None,
+    ) -> SeriesView:
         """Return one series with the same methods, less the first two arguments.
 
         Parameters
@@ -208,6 +229,9 @@ class IndicatorCache(CacheMethods):
             Compute on the bars where a new candle begins, and carry the results forward over the
             repeats. This is for a longer timeframe that was aligned to shorter bars by repeating
             each candle. Needs candle objects, or a column ``timestamp`` or ``new_bar``.
+        missing
+            What to do about missing bars where a call does not tell; None for what the cache was
+            made with.
 
         Raises
         ------
@@ -215,11 +239,15 @@ class IndicatorCache(CacheMethods):
             When there is no such series.
         SchemaError
             When `stepwise` is asked for and the bars do not tell where candles begin.
+        ParameterError
+            When there is no such policy for missing bars.
         """
         series = self._find(tf, pt)
         if stepwise:
             series.steps()
-        return SeriesView(self, tf, pt, stepwise=stepwise)
+        if missing is not None:
+            missing = checked_policy(missing)
+        return SeriesView(self, tf, pt, stepwise=stepwise, missing=missing)
 
     def get(
         self,
@@ -230,6 +258,7 @@ class IndicatorCache(CacheMethods):
         source: str | None = None,
         i: int | None = None,
         stepwise: bool = False,
+        missing: MissingPolicy | None = None,
         **params: object,
     ) -> Result:
         """Return an indicator by name, with parameters by name: for configuration files.
@@ -244,7 +273,7 @@ class IndicatorCache(CacheMethods):
             Column that a single-series indicator reads, ``close`` unless given.
         i
             Bar whose value to return; None for all of them.
-        stepwise
+        stepwise, missing
             As in :meth:`view`.
         **params
             The indicator's parameters; those left out have their defaults.
@@ -255,17 +284,67 @@ class IndicatorCache(CacheMethods):
             When there is no such series.
         ParameterError
             For an unknown indicator or parameter, or a value that is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         """
-        spec = find_spec(BY_NAME, name)
-        values = spec.normalise(params)
-        if source is not None and spec.inputs != ("x",):
-            raise ParameterError("source", source, f"left out: {name} has inputs of its own")
-        if source is None:
-            source = "close"
-        return self._get(spec, tf, pt, source, values, i, stepwise=stepwise)
+        spec, source, values = _asked(name, source, params)
+        return self._get(spec, tf, pt, source, values, i, missing, stepwise=stepwise)
+
+    def quality(
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        name: str,
+        *,
+        source: str | None = None,
+        stepwise: bool = False,
+        missing: MissingPolicy | None = None,
+        **params: object,
+    ) -> QualityArray:
+        """Tell for each bar what an indicator's results there are made of.
+
+        Only missing bars and the bars' number matter, not their values: where the formula itself
+        has no value, as for 0 / 0, a valid bar may have NaN.
+
+        Parameters
+        ----------
+        tf, pt, name, source, stepwise, missing, **params
+            As in :meth:`get`, for the results that are meant.
+
+        Returns
+        -------
+        One :class:`Quality` for each bar, as an array of uint8, read-only, to compare with:
+        ``cache.quality("M1", "bid", "ema") == Quality.VALID``.
+
+        Raises
+        ------
+        UnknownSeriesError, ParameterError, SchemaError, MissingBarError
+            As :meth:`get`.
+
+        Examples
+        --------
+        >>> from indicator_cache import IndicatorCache
+        >>> close = [1.0, 2.0, 3.0, float("nan"), 5.0, 6.0]
+        >>> cache = IndicatorCache({"M1": {"bid": {"close": close}}})
+        >>> cache.sma("M1", "bid", "close", 2)
+        array([nan, 1.5, 2.5, nan, nan, 5.5])
+        >>> cache.quality("M1", "bid", "sma", period=2)
+        array([0, 1, 1, 2, 2, 1], dtype=uint8)
+        """
+        spec, source, values = _asked(name, source, params)
+        grades: QualityArray = self._get(
+            spec, tf, pt, source, values, None, missing, stepwise=stepwise, quality=True
+        )
+        return grades
 
     def table(
-        self, tf: Hashable, pt: Hashable, indicators: Sequence[str], *, stepwise: bool = False
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        indicators: Sequence[str],
+        *,
+        stepwise: bool = False,
+        missing: MissingPolicy | None = None,
     ) -> IndicatorTable:
         """Return indicators as the columns of a table, with the timestamps of the bars.
 
@@ -280,7 +359,7 @@ class IndicatorCache(CacheMethods):
             What to compute: ``NAME[:VALUE,...][@SOURCE]``, as ``"ema"``, ``"ema:20"``,
             ``"ema:period=20@high"`` or ``"bollinger:20,2.5"``. Values are in the order of the
             parameters, or named; those left out have their defaults.
-        stepwise
+        stepwise, missing
             As in :meth:`view`.
 
         Returns
@@ -295,8 +374,12 @@ class IndicatorCache(CacheMethods):
             When there is no such series.
         RequestError
             When some of `indicators` are not understood; it names all of them.
+        ParameterError
+            When there is no such policy for missing bars.
         SchemaError
             When the bars lack a column.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
 
         Examples
         --------
@@ -314,7 +397,7 @@ class IndicatorCache(CacheMethods):
         times = None if timed.times is None else timed.times[: series.bars]
         columns: dict[str, FloatArray] = {}
         for request in requests:
-            result = self._requested(request, tf, pt, stepwise=stepwise)
+            result = self._requested(request, tf, pt, missing, stepwise=stepwise)
             outputs = [result] if len(request.spec.outputs) == 1 else result
             # Bars that another thread appended meanwhile are not in this table.
             cut = (output[: series.bars] for output in outputs)
@@ -322,10 +405,18 @@ class IndicatorCache(CacheMethods):
         metadata = {**series.metadata, "timeframe": str(tf), "price_type": str(pt)}
         return IndicatorTable(columns, times, timed.tail.zone, metadata, series.bars)
 
-    def _requested(self, request: Request, tf: Hashable, pt: Hashable, *, stepwise: bool) -> Result:
+    def _requested(
+        self,
+        request: Request,
+        tf: Hashable,
+        pt: Hashable,
+        missing: MissingPolicy | None,
+        *,
+        stepwise: bool,
+    ) -> Result:
         values = tuple(request.values.values())
         source = request.source or "close"
-        return self._get(request.spec, tf, pt, source, values, None, stepwise=stepwise)
+        return self._get(request.spec, tf, pt, source, values, None, missing, stepwise=stepwise)
 
     def prefetch(
         self,
@@ -333,6 +424,7 @@ class IndicatorCache(CacheMethods):
         *,
         series: Iterable[tuple[Hashable, Hashable]] | None = None,
         stepwise: bool = False,
+        missing: MissingPolicy | None = None,
         threads: int | None = None,
     ) -> None:
         """Compute results that will be asked for, several at once.
@@ -347,7 +439,7 @@ class IndicatorCache(CacheMethods):
             What to compute: ``"ema:20"``, ``"sma:50@high"``, as in :meth:`table`.
         series
             Pairs of timeframe and price type; None is all of them.
-        stepwise
+        stepwise, missing
             As in :meth:`view`.
         threads
             How many results at once; None is as many as there are processors.
@@ -359,9 +451,12 @@ class IndicatorCache(CacheMethods):
         UnknownSeriesError
             When there is no such series.
         ParameterError
-            When `threads` is not a whole number above zero.
+            When `threads` is not a whole number above zero, or there is no such policy for
+            missing bars.
         SchemaError
             When bars lack a column.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
 
         Nothing has been computed where one of the first three is raised.
 
@@ -379,6 +474,7 @@ class IndicatorCache(CacheMethods):
         workers = (os.cpu_count() or 1) if threads is None else whole(threads)
         if workers is None or workers < 1:
             raise ParameterError("threads", threads, "a whole number above zero, or None")
+        policy = self._missing if missing is None else checked_policy(missing)
         pairs: list[Any]
         if series is None:
             pairs = [(tf, pt) for tf, sides in self._series.items() for pt in sides]
@@ -393,7 +489,7 @@ class IndicatorCache(CacheMethods):
 
         def compute(job: tuple[tuple[Hashable, Hashable], Request]) -> None:
             (tf, pt), request = job
-            self._requested(request, tf, pt, stepwise=stepwise)
+            self._requested(request, tf, pt, policy, stepwise=stepwise)
 
         jobs = list(itertools.product(pairs, requests))
         if workers == 1:
@@ -419,6 +515,7 @@ class IndicatorCache(CacheMethods):
         *,
         lookback: int = 400,
         source: str | None = None,
+        missing: MissingPolicy | None = None,
         **params: object,
     ) -> Result:
         """Return an indicator as if there were no bars but the last ones up to some bar.
@@ -435,8 +532,8 @@ class IndicatorCache(CacheMethods):
             Last bar of the window, negative counting from the end. Beyond the last bar, the last.
         lookback
             Bars of the window; fewer where there are not as many.
-        source, **params
-            As in :meth:`get`.
+        source, missing, **params
+            As in :meth:`get`. Missing bars before the window have no effect, whatever the policy.
 
         Returns
         -------
@@ -445,14 +542,10 @@ class IndicatorCache(CacheMethods):
 
         Raises
         ------
-        UnknownSeriesError, ParameterError, SchemaError
+        UnknownSeriesError, ParameterError, SchemaError, MissingBarError
             As :meth:`get`.
         """
-        spec = find_spec(BY_NAME, name)
-        values = spec.normalise(params)
-        if source is not None and spec.inputs != ("x",):
-            raise ParameterError("source", source, f"left out: {name} has inputs of its own")
-        source = "close" if source is None else source
+        spec, source, values = _asked(name, source, params)
         check_source(source)
         bars, last = whole(lookback), whole(idx)
         if bars is None or bars < 1:
@@ -464,8 +557,18 @@ class IndicatorCache(CacheMethods):
         window = slice(max(end - bars, 0), max(end, 0))
         inputs = [column[window] for column in _inputs(spec, series, source)]
         outputs = empty_outputs(spec, len(inputs[0]))
-        (self._backend or backends.active()).run(spec, values, inputs, outputs)
+        try:
+            self._computing(missing).run(spec, values, inputs, outputs)
+        except MissingBarError as error:
+            missed = error.position + window.start
+            raise _in_series(error, series, source, missed) from None
         return results(spec, outputs)
+
+    def _computing(self, missing: MissingPolicy | None) -> backends.Backend:
+        """Return what computes, under a policy for missing bars."""
+        backend = self._backend or backends.active()
+        policy = self._missing if missing is None else missing
+        return backend if policy is DEFAULT else guarded(backend, policy)
 
     def garch_volatility_local(
         self,
@@ -475,11 +578,19 @@ class IndicatorCache(CacheMethods):
         lookback: int = 400,
         *,
         source: str = "close",
+        missing: MissingPolicy | None = None,
         **params: object,
     ) -> FloatArray:
         """Volatility on the bars up to `idx` alone; see :meth:`local`, :meth:`garch_volatility`."""
         volatility: FloatArray = self.local(
-            tf, pt, "garch_volatility", idx, lookback=lookback, source=source, **params
+            tf,
+            pt,
+            "garch_volatility",
+            idx,
+            lookback=lookback,
+            source=source,
+            missing=missing,
+            **params,
         )
         return volatility
 
@@ -491,6 +602,7 @@ class IndicatorCache(CacheMethods):
         lookback: int = 400,
         *,
         source: str = "close",
+        missing: MissingPolicy | None = None,
         **params: object,
     ) -> float | None:
         """Score at `idx` from the bars up to it; see :meth:`local`, :meth:`kalman_garch_zscore`.
@@ -498,7 +610,14 @@ class IndicatorCache(CacheMethods):
         None where there is none, or it is not finite, or `idx` is not a bar.
         """
         scores: FloatArray = self.local(
-            tf, pt, "kalman_garch_zscore", idx, lookback=lookback, source=source, **params
+            tf,
+            pt,
+            "kalman_garch_zscore",
+            idx,
+            lookback=lookback,
+            source=source,
+            missing=missing,
+            **params,
         )
         if not -len(self) <= idx < len(self):
             return None
@@ -507,17 +626,38 @@ class IndicatorCache(CacheMethods):
 
     @overload
     def ema_stepwise(
-        self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., i: None = ...
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str = ...,
+        period: int = ...,
+        i: None = ...,
+        *,
+        missing: MissingPolicy | None = ...,
     ) -> FloatArray: ...
 
     @overload
     def ema_stepwise(
-        self, tf: Hashable, pt: Hashable, source: str = ..., period: int = ..., *, i: int
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str = ...,
+        period: int = ...,
+        *,
+        i: int,
+        missing: MissingPolicy | None = ...,
     ) -> float: ...
 
     @overload
     def ema_stepwise(
-        self, tf: Hashable, pt: Hashable, source: str, period: int, i: int
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str,
+        period: int,
+        i: int,
+        *,
+        missing: MissingPolicy | None = ...,
     ) -> float: ...
 
     def ema_stepwise(
@@ -527,9 +667,11 @@ class IndicatorCache(CacheMethods):
         source: str = "close",
         period: int = 20,
         i: int | None = None,
+        *,
+        missing: MissingPolicy | None = None,
     ) -> Result:
         """Exponential moving average over new candles only; see :meth:`view` and :meth:`ema`."""
-        return self._get(BY_NAME["ema"], tf, pt, source, (period,), i, stepwise=True)
+        return self._get(BY_NAME["ema"], tf, pt, source, (period,), i, missing, stepwise=True)
 
     def kalman_zscore_stepwise(
         self,
@@ -540,10 +682,12 @@ class IndicatorCache(CacheMethods):
         R: float = 0.01,  # noqa: N803 - a filter's R and Q are known by these names
         Q: float = 1.0,  # noqa: N803
         i: int | None = None,
+        *,
+        missing: MissingPolicy | None = None,
     ) -> Result:
         """Score over new candles only; see :meth:`view` and :meth:`kalman_zscore`."""
-        values = (window, R, Q)
-        return self._get(BY_NAME["kalman_zscore"], tf, pt, source, values, i, stepwise=True)
+        spec, values = BY_NAME["kalman_zscore"], (window, R, Q)
+        return self._get(spec, tf, pt, source, values, i, missing, stepwise=True)
 
     @overload
     def bollinger_stepwise(
@@ -554,6 +698,8 @@ class IndicatorCache(CacheMethods):
         period: int = ...,
         std_factor: float = ...,
         i: None = ...,
+        *,
+        missing: MissingPolicy | None = ...,
     ) -> BollingerResult[FloatArray]: ...
 
     @overload
@@ -566,11 +712,20 @@ class IndicatorCache(CacheMethods):
         std_factor: float = ...,
         *,
         i: int,
+        missing: MissingPolicy | None = ...,
     ) -> BollingerResult[float]: ...
 
     @overload
     def bollinger_stepwise(
-        self, tf: Hashable, pt: Hashable, source: str, period: int, std_factor: float, i: int
+        self,
+        tf: Hashable,
+        pt: Hashable,
+        source: str,
+        period: int,
+        std_factor: float,
+        i: int,
+        *,
+        missing: MissingPolicy | None = ...,
     ) -> BollingerResult[float]: ...
 
     def bollinger_stepwise(
@@ -581,10 +736,12 @@ class IndicatorCache(CacheMethods):
         period: int = 20,
         std_factor: float = 2.0,
         i: int | None = None,
+        *,
+        missing: MissingPolicy | None = None,
     ) -> Result:
         """Bollinger bands over new candles only; see :meth:`view` and :meth:`bollinger`."""
-        values = (period, std_factor)
-        return self._get(BY_NAME["bollinger"], tf, pt, source, values, i, stepwise=True)
+        spec, values = BY_NAME["bollinger"], (period, std_factor)
+        return self._get(spec, tf, pt, source, values, i, missing, stepwise=True)
 
     def append(self, bars: Mapping[Any, Mapping[Any, object]]) -> None:
         """Add the next bar, or bars, of every series.
@@ -625,7 +782,7 @@ class IndicatorCache(CacheMethods):
                 for key, entry in self._store.items():
                     try:
                         longer = entry.extended(series[entry.tf][entry.pt])
-                    except (BackendError, MemoryError, SchemaError):
+                    except (BackendError, MemoryError, MissingBarError, SchemaError):
                         # The result will be computed anew when somebody asks for it.
                         continue
                     extended[key] = longer, longer.size
@@ -678,29 +835,42 @@ class IndicatorCache(CacheMethods):
         source: str,
         values: tuple[object, ...],
         i: int | None,
+        missing: MissingPolicy | None = None,
         *,
         stepwise: bool = False,
+        quality: bool = False,
     ) -> Result:
-        """Return a result, from memory if it is there."""
+        """Return a result, or its quality, from memory if it is there."""
         params = spec.checked(values)
+        policy = self._missing if missing is None else checked_policy(missing)
         if spec.inputs == ("x",):
             check_source(source)
         else:
             source = ""
         self._find(tf, pt)
         bar = None if i is None else bar_index(i)
-        key = (spec.position, tf, pt, source, params, stepwise)
+        key = (spec.position, tf, pt, source, params, stepwise, policy, quality)
         # The map of this moment: bars appended from now on replace it.
         recent = self._recent
         # The series is looked up again once the store has noted that a computation begins: bars
         # appended after that make the store hand out its result, but not keep it.
-        result = self._store.get(key, lambda: self._compute(key, spec, self._find(tf, pt))).result
-        if self._store.max_bytes is None and not stepwise:
+        try:
+            entry = self._store.get(key, lambda: self._compute(key, spec, self._find(tf, pt)))
+        except MissingBarError as error:
+            series = self._find(tf, pt)
+            # Where results are stepwise, the kernel has counted candles.
+            bar_of = series.steps()[0][error.position] if stepwise else error.position
+            raise _in_series(error, series, source, int(bar_of)) from None
+        result = entry.result
+        usual = policy is self._missing and not stepwise and not quality
+        if usual and self._store.max_bytes is None:
             recent[spec.position, tf, pt, *([source] if source else []), *params] = result
         return result if bar is None else pick(spec, result, bar)
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
-        entry = _Entry.computed(key, spec, series, self._backend or backends.active())
+        *_, policy, quality = key
+        kind = _Grades if quality else _Entry
+        entry = kind.computed(key, spec, series, self._computing(policy))
         return entry, entry.size
 
     def _find(self, tf: Hashable, pt: Hashable) -> Series:
@@ -724,6 +894,7 @@ class _Peek(IndicatorCache):
         self, cache: IndicatorCache, batches: dict[tuple[Hashable, Hashable], Batch]
     ) -> None:
         self._backend = cache._backend
+        self._missing = cache._missing
         self._store = ResultStore(cache._store.max_bytes)
         self._appending = threading.Lock()
         self._recent = {}
@@ -750,7 +921,13 @@ class _Laddered(IndicatorCache):
     """A cache whose longer timeframes follow from the shortest."""
 
     def __init__(
-        self, ladder: Ladder, bars: object, *, max_bytes: int | None, backend: str | None
+        self,
+        ladder: Ladder,
+        bars: object,
+        *,
+        max_bytes: int | None,
+        backend: str | None,
+        missing: MissingPolicy,
     ) -> None:
         tables, self._ladder = ladder.taken(bars)
         # Nobody else has these columns, or may write to them.
@@ -758,7 +935,7 @@ class _Laddered(IndicatorCache):
             tf: {pt: series_of_table(f"{tf} {pt}", table, lent=True) for pt, table in sides.items()}
             for tf, sides in tables.items()
         }
-        super().__init__(series, max_bytes=max_bytes, backend=backend)
+        super().__init__(series, max_bytes=max_bytes, backend=backend, missing=missing)
         self._climbing = threading.Lock()
 
     def append(self, bars: object) -> None:
@@ -784,12 +961,19 @@ class SeriesView(ViewMethods):
     """One series of a cache: the same methods, without timeframe and price type."""
 
     def __init__(
-        self, cache: IndicatorCache, tf: Hashable, pt: Hashable, *, stepwise: bool
+        self,
+        cache: IndicatorCache,
+        tf: Hashable,
+        pt: Hashable,
+        *,
+        stepwise: bool,
+        missing: MissingPolicy | None,
     ) -> None:
         self._cache = cache
         self._tf = tf
         self._pt = pt
         self._stepwise = stepwise
+        self._missing = missing
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -806,23 +990,60 @@ class SeriesView(ViewMethods):
         *,
         source: str | None = None,
         i: int | None = None,
+        missing: MissingPolicy | None = None,
         **params: object,
     ) -> Result:
         """Return an indicator by name; see :meth:`IndicatorCache.get`."""
         return self._cache.get(
-            self._tf, self._pt, name, source=source, i=i, stepwise=self._stepwise, **params
+            self._tf,
+            self._pt,
+            name,
+            source=source,
+            i=i,
+            stepwise=self._stepwise,
+            missing=self._missing if missing is None else missing,
+            **params,
+        )
+
+    def quality(
+        self,
+        name: str,
+        *,
+        source: str | None = None,
+        missing: MissingPolicy | None = None,
+        **params: object,
+    ) -> QualityArray:
+        """Tell what results are made of; see :meth:`IndicatorCache.quality`."""
+        return self._cache.quality(
+            self._tf,
+            self._pt,
+            name,
+            source=source,
+            stepwise=self._stepwise,
+            missing=self._missing if missing is None else missing,
+            **params,
         )
 
     def _get(
-        self, spec: IndicatorSpec, source: str, values: tuple[object, ...], i: int | None
+        self,
+        spec: IndicatorSpec,
+        source: str,
+        values: tuple[object, ...],
+        i: int | None,
+        missing: MissingPolicy | None,
     ) -> Result:
+        policy = self._missing if missing is None else missing
         return self._cache._get(
-            spec, self._tf, self._pt, source, values, i, stepwise=self._stepwise
+            spec, self._tf, self._pt, source, values, i, policy, stepwise=self._stepwise
         )
 
 
-#: Indicator, timeframe, price type, source, parameters, whether stepwise.
-_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[Value, ...], bool]
+#: Indicator, timeframe, price type, source, parameters, whether stepwise, what of missing bars,
+#: and whether it is the result or its quality.
+_Key: TypeAlias = tuple[int, Hashable, Hashable, str, tuple[Value, ...], bool, MissingPolicy, bool]
+
+#: What goes on from a result.
+_Machine: TypeAlias = backends.Machine | QualityMachine
 
 
 class _Entry:
@@ -830,18 +1051,36 @@ class _Entry:
 
     __slots__ = ("_columns", "_key", "_machine", "_spec", "result")
 
+    #: What stands at bars before the first candle.
+    _nothing: float = np.nan
+
     def __init__(
-        self,
-        key: _Key,
-        spec: IndicatorSpec,
-        machine: backends.Machine,
-        columns: list[Growing[np.float64]],
+        self, key: _Key, spec: IndicatorSpec, machine: _Machine, columns: list[Growing[Any]]
     ) -> None:
         self._key = key
         self._spec = spec
         self._machine = machine
         self._columns = columns
-        self.result = results(spec, [column.view() for column in columns])
+        self.result = self._handed_out([column.view() for column in columns])
+
+    def _handed_out(self, columns: list[Any]) -> Result:
+        return results(self._spec, columns)
+
+    @staticmethod
+    def _room(spec: IndicatorSpec, bars: int) -> list[Any]:
+        """Return the columns to fill."""
+        return empty_outputs(spec, bars)
+
+    @staticmethod
+    def _begin(
+        key: _Key,
+        spec: IndicatorSpec,
+        backend: backends.Backend,
+        inputs: list[FloatArray],
+        outputs: list[Any],
+    ) -> _Machine:
+        """Fill the columns; return what to go on with."""
+        return backend.begin(spec, key[4], inputs, outputs)
 
     @property
     def tf(self) -> Hashable:
@@ -863,17 +1102,20 @@ class _Entry:
         cls, key: _Key, spec: IndicatorSpec, series: Series, backend: backends.Backend
     ) -> _Entry:
         """Compute a result over all bars of a series."""
-        *_, source, params, stepwise = key
+        _, _, _, source, _, stepwise, _, _ = key
         inputs = _inputs(spec, series, source)
         if not stepwise:
-            outputs = empty_outputs(spec, series.bars)
-            machine = backend.begin(spec, params, inputs, outputs)
+            outputs = cls._room(spec, series.bars)
+            machine = cls._begin(key, spec, backend, inputs, outputs)
         else:
             starts, begun = series.steps()
             # One value in front, for the bars before the first candle.
-            steps = np.full((len(spec.outputs), len(starts) + 1), np.nan)
-            fresh = list(steps[:, 1:])
-            machine = backend.begin(spec, params, [column[starts] for column in inputs], fresh)
+            steps = cls._room(spec, len(starts) + 1)
+            for step in steps:
+                step[0] = cls._nothing
+            fresh = [step[1:] for step in steps]
+            taken = [column[starts] for column in inputs]
+            machine = cls._begin(key, spec, backend, taken, fresh)
             outputs = [np.take(column, begun) for column in steps]
         return cls(key, spec, machine, [Growing(column, len(column)) for column in outputs])
 
@@ -883,7 +1125,7 @@ class _Entry:
         columns = [
             column.extended(values) for column, values in zip(self._columns, more, strict=True)
         ]
-        return _Entry(self._key, self._spec, self._machine, columns)
+        return type(self)(self._key, self._spec, self._machine, columns)
 
     def peeked(self, series: Series) -> _Entry:
         """Return the result for a series with more bars; this entry stays as it is."""
@@ -893,27 +1135,81 @@ class _Entry:
             Growing(np.append(column.buffer[: column.length], values), series.bars)
             for column, values in zip(self._columns, more, strict=True)
         ]
-        return _Entry(self._key, self._spec, machine, columns)
+        return type(self)(self._key, self._spec, machine, columns)
 
-    def _continued(self, machine: backends.Machine, series: Series) -> list[FloatArray]:
+    def _continued(self, machine: _Machine, series: Series) -> list[Any]:
         """Take the bars that the series has more; return the results at them."""
-        *_, source, _, stepwise = self._key
+        _, _, _, source, _, stepwise, _, _ = self._key
         since = self._columns[0].length
         inputs = [column[since:] for column in _inputs(self._spec, series, source)]
         if not stepwise:
-            outputs = empty_outputs(self._spec, series.bars - since)
+            outputs = self._room(self._spec, series.bars - since)
             machine.run(inputs, outputs)
             return outputs
         new_bars = series.new_bars(since)
-        steps = np.empty((len(self._columns), int(new_bars.sum()) + 1))
+        steps = self._room(self._spec, int(new_bars.sum()) + 1)
         for step, column in zip(steps, self._columns, strict=True):
-            step[0] = column.buffer[since - 1] if since else np.nan
-        machine.run([column[new_bars] for column in inputs], list(steps[:, 1:]))
+            step[0] = column.buffer[since - 1] if since else self._nothing
+        machine.run([column[new_bars] for column in inputs], [step[1:] for step in steps])
         return [np.take(step, np.cumsum(new_bars)) for step in steps]
+
+
+class _Grades(_Entry):
+    """The quality of a result, with the machine that goes on from it."""
+
+    __slots__ = ()
+
+    _nothing = Quality.WARM_UP
+
+    def _handed_out(self, columns: list[Any]) -> QualityArray:
+        (grades,) = columns
+        return grades  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _room(spec: IndicatorSpec, bars: int) -> list[Any]:  # noqa: ARG004
+        return [np.empty(bars, np.uint8)]
+
+    @staticmethod
+    def _begin(
+        key: _Key,
+        spec: IndicatorSpec,
+        backend: backends.Backend,  # noqa: ARG004 - it takes none
+        inputs: list[FloatArray],
+        outputs: list[Any],
+    ) -> QualityMachine:
+        *_, params, _, policy, _ = key
+        machine = QualityMachine(spec, params, policy)
+        machine.run(inputs, outputs)
+        return machine
+
+
+def _asked(
+    name: str, source: str | None, params: Mapping[str, object]
+) -> tuple[IndicatorSpec, str, tuple[Value, ...]]:
+    """Return the declaration, the column to read and all parameters of what is asked for by name.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown indicator or parameter, or a value that is not allowed.
+    """
+    spec = find_spec(BY_NAME, name)
+    values = spec.normalise(params)
+    if source is not None and spec.inputs != ("x",):
+        raise ParameterError("source", source, f"left out: {name} has inputs of its own")
+    return spec, "close" if source is None else source, values
 
 
 def _inputs(spec: IndicatorSpec, series: Series, source: str) -> list[FloatArray]:
     return [series.column(source if name == "x" else name) for name in spec.inputs]
+
+
+def _in_series(
+    error: MissingBarError, series: Series, source: str, position: int
+) -> MissingBarError:
+    """Return the error in the words of the cache: with its series, bars and columns."""
+    columns = tuple(source if name == "x" else name for name in error.columns)
+    return MissingBarError(position, columns, series.label)
 
 
 _NO_BARS = Series("", {}, None, Tail(""), 0)

@@ -10,6 +10,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailableError",
     "IndicatorCacheError",
+    "MissingBarError",
     "ParameterError",
     "RequestError",
     "SchemaError",
@@ -87,6 +88,35 @@ class SchemaError(IndicatorCacheError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.column}: {self.message}"
+
+
+class MissingBarError(IndicatorCacheError, ValueError):
+    """A bar is missing, and ``missing="raise"`` asks for an error then.
+
+    Attributes
+    ----------
+    position
+        The first missing bar, counted from 0: in the columns, in the series of a cache, or since
+        the stream began.
+    columns
+        The columns that the indicator reads and that are NaN there.
+    series
+        Which series of a cache; "" for functions and streams.
+    """
+
+    def __init__(self, position: int, columns: tuple[str, ...], series: str = "") -> None:
+        super().__init__(position, columns, series)
+        self.position = position
+        self.columns = columns
+        self.series = series
+
+    def __str__(self) -> str:
+        where = f"{self.series}: " if self.series else ""
+        are = "is" if len(self.columns) == 1 else "are"
+        return (
+            f"{where}bar {self.position} is missing: {', '.join(self.columns)} {are} NaN, "
+            'and missing="raise" allows no gaps'
+        )
 
 
 class StateError(IndicatorCacheError, ValueError):

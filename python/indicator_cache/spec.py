@@ -151,6 +151,8 @@ class IndicatorSpec(NamedTuple):
     window: str | None
     """Bars that a result depends on, its own included: an expression over the parameters. None
     when it depends on all bars so far."""
+    window_of: Callable[..., int | None]
+    """The same as a function of the parameters, in the order of the spec."""
     transcendental: bool
     """Whether logarithms or exponentials take part."""
     revision: int

@@ -11,6 +11,7 @@ from . import backends
 from ._arrays import as_column, same_length
 from ._compute import Result, empty_outputs, results
 from ._generated.catalog import BY_NAME
+from ._missing import DEFAULT, MissingPolicy, checked_policy, guarded, opened
 from ._numbers import real
 from .errors import ParameterError, StateError
 from .spec import IndicatorSpec, Value, find_spec
@@ -30,20 +31,27 @@ class Stream:
     A stream may be shared by threads: every call takes its bars as a whole.
     """
 
-    __slots__ = ("_machine", "_params", "_spec", "backend")
+    __slots__ = ("_machine", "_params", "_spec", "backend", "missing")
 
     def __init__(
-        self, spec: IndicatorSpec, params: tuple[Value, ...], backend: str, machine: Machine
+        self,
+        spec: IndicatorSpec,
+        params: tuple[Value, ...],
+        backend: str,
+        machine: Machine,
+        missing: MissingPolicy = DEFAULT,
     ) -> None:
         self._spec = spec
         self._params = params
         self._machine = machine
         self.backend = backend
+        self.missing = missing
 
     def __repr__(self) -> str:
         """Return a summary."""
         params = "".join(f", {name}={value!r}" for name, value in self.params.items())
-        return f"<Stream {self._spec.name!r}{params}: {self.bars} bars>"
+        policy = "" if self.missing == DEFAULT else f", missing={self.missing!r}"
+        return f"<Stream {self._spec.name!r}{params}{policy}: {self.bars} bars>"
 
     @property
     def spec(self) -> IndicatorSpec:
@@ -78,6 +86,8 @@ class Stream:
         ------
         ParameterError
             When a value is not a number, or one is missing or too many. The bar is not taken.
+        MissingBarError
+            When a value is missing in a stream with ``missing="raise"``. The bar is not taken.
 
         Examples
         --------
@@ -111,6 +121,8 @@ class Stream:
             When a column is not one row of real numbers, or lengths differ. No bar is taken.
         ParameterError
             When a column is missing or too many.
+        MissingBarError
+            When a bar is missing in a stream with ``missing="raise"``. No bar is taken.
         """
         given = dict(
             zip(
@@ -134,7 +146,7 @@ class Stream:
 
     def copy(self) -> Stream:
         """Return an independent stream in the same state."""
-        return Stream(self._spec, self._params, self.backend, self._machine.copy())
+        return Stream(self._spec, self._params, self.backend, self._machine.copy(), self.missing)
 
     def __copy__(self) -> Stream:
         return self.copy()
@@ -153,7 +165,14 @@ class Stream:
         return tuple(map(_number, self._spec.inputs, given))
 
 
-def stream(name: str, /, *, backend: str | None = None, **params: object) -> Stream:
+def stream(
+    name: str,
+    /,
+    *,
+    backend: str | None = None,
+    missing: MissingPolicy = DEFAULT,
+    **params: object,
+) -> Stream:
     """Start an indicator that takes its bars as they come.
 
     Parameters
@@ -162,6 +181,9 @@ def stream(name: str, /, *, backend: str | None = None, **params: object) -> Str
         Name of the indicator, as in :func:`catalog`.
     backend
         Where to compute; None for the backend in use.
+    missing
+        What to do about missing bars: ``default``, ``propagate``, ``skip`` or ``raise``; see
+        docs/missing.md.
     **params
         The indicator's parameters; those left out have their defaults.
 
@@ -174,11 +196,14 @@ def stream(name: str, /, *, backend: str | None = None, **params: object) -> Str
     """
     spec = find_spec(BY_NAME, name)
     values = spec.normalise(params)
-    chosen = _backend(backend)
-    return Stream(spec, values, chosen.name, chosen.machine(spec, values))
+    policy = checked_policy(missing)
+    chosen = guarded(_backend(backend), policy)
+    return Stream(spec, values, chosen.name, chosen.machine(spec, values), policy)
 
 
-def restore(state: bytes, /, *, backend: str | None = None) -> Stream:
+def restore(
+    state: bytes, /, *, backend: str | None = None, missing: MissingPolicy | None = None
+) -> Stream:
     """Go on from a saved state, on whatever backend it was saved.
 
     Parameters
@@ -187,20 +212,26 @@ def restore(state: bytes, /, *, backend: str | None = None) -> Stream:
         What :meth:`Stream.save` returned.
     backend
         Where to compute; None for the backend in use.
+    missing
+        The policy for missing bars that the state has to be of. None for whichever it is.
 
     Raises
     ------
     StateError
         When the bytes are damaged, truncated, of another kind, or of an indicator, revision or
-        format version that this version does not have.
+        format version that this version does not have; or of another policy than `missing`.
+    ParameterError
+        When there is no such policy.
     """
+    wanted = None if missing is None else checked_policy(missing)
     if not isinstance(state, (bytes, bytearray, memoryview)):
         raise StateError(f"expected bytes, got {type(state).__name__}")
     state = bytes(state)
     # The NumPy kernels come with it: milliseconds that only those pay who restore.
     from .backends.reference.state import read_header
 
-    header, _ = read_header(state)
+    policy, _, kernel_state = opened(state)
+    header, _ = read_header(kernel_state)
     spec = BY_NAME.get(header.name)
     if spec is None:
         raise StateError(f"it belongs to an unknown indicator, {header.name!r}")
@@ -212,8 +243,10 @@ def restore(state: bytes, /, *, backend: str | None = None) -> Stream:
         params = spec.from_numbers(header.params)
     except ParameterError as error:
         raise StateError(str(error)) from error
-    chosen = _backend(backend)
-    return Stream(spec, params, chosen.name, chosen.restore(spec, state))
+    if wanted not in {None, policy}:
+        raise StateError(f"it was saved with missing={policy!r}, not {wanted!r}")
+    chosen = guarded(_backend(backend), policy)
+    return Stream(spec, params, chosen.name, chosen.restore(spec, state), policy)
 
 
 def _backend(name: str | None) -> Backend:

@@ -78,6 +78,23 @@ def test_functions_of_series() -> None:
     assert_type(ic.macd(polars), ic.MacdResult[pl.Series])
 
 
+def test_missing() -> None:
+    policy: ic.MissingPolicy = "skip"
+    assert_type(ic.ema([1.0], missing=policy), FloatArray)
+    assert_type(ic.ema(pl.Series([1.0]), missing="propagate"), pl.Series)
+    cache = ic.IndicatorCache({"M1": {"bid": {"close": [1.0], "new_bar": [True]}}}, missing="skip")
+    assert_type(cache.ema("M1", "bid", missing=policy), FloatArray)
+    assert_type(cache.ema("M1", "bid", "close", 20, missing=None), FloatArray)
+    assert_type(cache.ema("M1", "bid", "close", 20, 0, missing="skip"), float)
+    assert_type(cache.ema("M1", "bid", i=0, missing="skip"), float)
+    assert_type(cache.ema_stepwise("M1", "bid", i=0, missing="skip"), float)
+    view = cache.view("M1", "bid", missing="raise")
+    assert_type(view.macd(missing="default"), ic.MacdResult[FloatArray])
+    assert_type(view.quality("macd"), npt.NDArray[np.uint8])
+    assert_type(ic.stream("ema", missing=policy).missing, ic.MissingPolicy)
+    assert_type(ic.Quality(1), ic.Quality)
+
+
 def test_table() -> None:
     cache = ic.IndicatorCache({"M1": {"bid": pl.DataFrame({"close": [1.0]})}})
     table = cache.table("M1", "bid", ["ema:20", "macd"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from .._compute import compute
+from .._missing import MissingPolicy
 from .catalog import BY_NAME
 from .results import BollingerResult, DmiResult, MacdResult
 
@@ -28,7 +29,7 @@ _TRUE_RANGE = BY_NAME["true_range"]
 _ZSCORE = BY_NAME["zscore"]
 
 
-def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
+def atr(high: Any, low: Any, close: Any, period: int = 14, *, missing: MissingPolicy = "default") -> Any:
     """Average true range. Wilder's average of the true range.
 
     Parameters
@@ -39,6 +40,9 @@ def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     period
         Length of the seed and reciprocal of the smoothing factor, in bars. Whole number from 1
         to 1000000, 14 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -53,6 +57,8 @@ def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -73,11 +79,11 @@ def atr(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
-    result: Any = compute(_ATR, (high, low, close), (period,))
+    result: Any = compute(_ATR, (high, low, close), (period,), missing)
     return result
 
 
-def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerResult[Any]:
+def bollinger(x: Any, period: int = 20, std_factor: float = 2.0, *, missing: MissingPolicy = "default") -> BollingerResult[Any]:
     """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
     Parameters
@@ -90,6 +96,9 @@ def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerRes
     std_factor
         Distance of the bands, in sample standard deviations. Number from 0.0 to 1000000.0, 2.0
         by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -110,6 +119,8 @@ def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerRes
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -131,11 +142,11 @@ def bollinger(x: Any, period: int = 20, std_factor: float = 2.0) -> BollingerRes
     ----------
     J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
     """
-    result: BollingerResult[Any] = compute(_BOLLINGER, (x,), (period, std_factor))
+    result: BollingerResult[Any] = compute(_BOLLINGER, (x,), (period, std_factor), missing)
     return result
 
 
-def choppiness(high: Any, low: Any, close: Any, period: int = 14) -> Any:
+def choppiness(high: Any, low: Any, close: Any, period: int = 14, *, missing: MissingPolicy = "default") -> Any:
     """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
 
     Parameters
@@ -145,6 +156,9 @@ def choppiness(high: Any, low: Any, close: Any, period: int = 14) -> Any:
         pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the window, in bars. Whole number from 2 to 1000000, 14 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -159,6 +173,8 @@ def choppiness(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -180,11 +196,11 @@ def choppiness(high: Any, low: Any, close: Any, period: int = 14) -> Any:
     ----------
     E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
     """
-    result: Any = compute(_CHOPPINESS, (high, low, close), (period,))
+    result: Any = compute(_CHOPPINESS, (high, low, close), (period,), missing)
     return result
 
 
-def dmi(high: Any, low: Any, close: Any, period: int = 14) -> DmiResult[Any]:
+def dmi(high: Any, low: Any, close: Any, period: int = 14, *, missing: MissingPolicy = "default") -> DmiResult[Any]:
     """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
     Parameters
@@ -195,6 +211,9 @@ def dmi(high: Any, low: Any, close: Any, period: int = 14) -> DmiResult[Any]:
     period
         Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
         default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -214,6 +233,8 @@ def dmi(high: Any, low: Any, close: Any, period: int = 14) -> DmiResult[Any]:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -239,11 +260,11 @@ def dmi(high: Any, low: Any, close: Any, period: int = 14) -> DmiResult[Any]:
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
     """
-    result: DmiResult[Any] = compute(_DMI, (high, low, close), (period,))
+    result: DmiResult[Any] = compute(_DMI, (high, low, close), (period,), missing)
     return result
 
 
-def ema(x: Any, period: int = 20) -> Any:
+def ema(x: Any, period: int = 20, *, missing: MissingPolicy = "default") -> Any:
     """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
     Parameters
@@ -253,6 +274,9 @@ def ema(x: Any, period: int = 20) -> Any:
         pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Span of the mean, in bars. Whole number from 1 to 1000000, 20 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -266,6 +290,8 @@ def ema(x: Any, period: int = 20) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -286,11 +312,11 @@ def ema(x: Any, period: int = 20) -> Any:
     ----------
     R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
     """
-    result: Any = compute(_EMA, (x,), (period,))
+    result: Any = compute(_EMA, (x,), (period,), missing)
     return result
 
 
-def garch_volatility(x: Any, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> Any:
+def garch_volatility(x: Any, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, *, missing: MissingPolicy = "default") -> Any:
     """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
 
     Parameters
@@ -318,6 +344,9 @@ def garch_volatility(x: Any, alpha: float = 0.05, beta: float = 0.9, omega: floa
     sigma_floor
         Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
         1000000000000.0, 1e-06 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -332,6 +361,8 @@ def garch_volatility(x: Any, alpha: float = 0.05, beta: float = 0.9, omega: floa
     ------
     ParameterError
         When a parameter is not allowed or not ``alpha + beta < 1``.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -355,11 +386,11 @@ def garch_volatility(x: Any, alpha: float = 0.05, beta: float = 0.9, omega: floa
     T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
     Econometrics 31, 1986.
     """
-    result: Any = compute(_GARCH_VOLATILITY, (x,), (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
+    result: Any = compute(_GARCH_VOLATILITY, (x,), (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), missing)
     return result
 
 
-def kalman_garch_zscore(x: Any, R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06) -> Any:
+def kalman_garch_zscore(x: Any, R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, *, missing: MissingPolicy = "default") -> Any:
     """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
 
     Parameters
@@ -393,6 +424,9 @@ def kalman_garch_zscore(x: Any, R: float = 0.01, Q: float = 1.0, alpha: float = 
     sigma_floor
         Lowest volatility, in the unit of the scaled returns. Number from 0.0 to
         1000000000000.0, 1e-06 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -407,6 +441,8 @@ def kalman_garch_zscore(x: Any, R: float = 0.01, Q: float = 1.0, alpha: float = 
     ------
     ParameterError
         When a parameter is not allowed or not ``alpha + beta < 1``.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -426,11 +462,11 @@ def kalman_garch_zscore(x: Any, R: float = 0.01, Q: float = 1.0, alpha: float = 
     the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and
     garch_volatility.
     """
-    result: Any = compute(_KALMAN_GARCH_ZSCORE, (x,), (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor))
+    result: Any = compute(_KALMAN_GARCH_ZSCORE, (x,), (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), missing)
     return result
 
 
-def kalman_mean(x: Any, R: float = 0.01, Q: float = 1.0) -> Any:
+def kalman_mean(x: Any, R: float = 0.01, Q: float = 1.0, *, missing: MissingPolicy = "default") -> Any:
     """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
 
     Parameters
@@ -444,6 +480,9 @@ def kalman_mean(x: Any, R: float = 0.01, Q: float = 1.0) -> Any:
     Q
         Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
         default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -457,6 +496,8 @@ def kalman_mean(x: Any, R: float = 0.01, Q: float = 1.0) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -479,11 +520,11 @@ def kalman_mean(x: Any, R: float = 0.01, Q: float = 1.0) -> Any:
     A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
     University Press, 1989, ch. 2 and 4.
     """
-    result: Any = compute(_KALMAN_MEAN, (x,), (R, Q))
+    result: Any = compute(_KALMAN_MEAN, (x,), (R, Q), missing)
     return result
 
 
-def kalman_zscore(x: Any, window: int = 100, R: float = 0.01, Q: float = 1.0) -> Any:
+def kalman_zscore(x: Any, window: int = 100, R: float = 0.01, Q: float = 1.0, *, missing: MissingPolicy = "default") -> Any:
     """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
 
     Parameters
@@ -499,6 +540,9 @@ def kalman_zscore(x: Any, window: int = 100, R: float = 0.01, Q: float = 1.0) ->
     Q
         Variance of the level's step from bar to bar. Number from 0.0 to 1000000000000.0, 1.0 by
         default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -513,6 +557,8 @@ def kalman_zscore(x: Any, window: int = 100, R: float = 0.01, Q: float = 1.0) ->
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -533,11 +579,11 @@ def kalman_zscore(x: Any, window: int = 100, R: float = 0.01, Q: float = 1.0) ->
     ----------
     E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
     """
-    result: Any = compute(_KALMAN_ZSCORE, (x,), (window, R, Q))
+    result: Any = compute(_KALMAN_ZSCORE, (x,), (window, R, Q), missing)
     return result
 
 
-def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[Any]:
+def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9, *, missing: MissingPolicy = "default") -> MacdResult[Any]:
     """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
     Parameters
@@ -551,6 +597,9 @@ def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[
         Span of the slow average, in bars. Whole number from 1 to 1000000, 26 by default.
     signal
         Span of the signal's average, in bars. Whole number from 1 to 1000000, 9 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -571,6 +620,8 @@ def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -592,11 +643,11 @@ def macd(x: Any, fast: int = 12, slow: int = 26, signal: int = 9) -> MacdResult[
     ----------
     G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
     """
-    result: MacdResult[Any] = compute(_MACD, (x,), (fast, slow, signal))
+    result: MacdResult[Any] = compute(_MACD, (x,), (fast, slow, signal), missing)
     return result
 
 
-def residual_zscore(x: Any, window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None) -> Any:
+def residual_zscore(x: Any, window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, *, missing: MissingPolicy = "default") -> Any:
     """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
 
     Parameters
@@ -611,6 +662,9 @@ def residual_zscore(x: Any, window: int = 100, mean_source: Literal["rolling", "
     ema_period
         Span of the ema, in bars; None for `window`. Of no effect on a rolling mean. Whole
         number from 1 to 1000000, or None, None by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -625,6 +679,8 @@ def residual_zscore(x: Any, window: int = 100, mean_source: Literal["rolling", "
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -646,11 +702,11 @@ def residual_zscore(x: Any, window: int = 100, mean_source: Literal["rolling", "
     ----------
     E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
     """
-    result: Any = compute(_RESIDUAL_ZSCORE, (x,), (window, mean_source, ema_period))
+    result: Any = compute(_RESIDUAL_ZSCORE, (x,), (window, mean_source, ema_period), missing)
     return result
 
 
-def roc(x: Any, period: int = 14) -> Any:
+def roc(x: Any, period: int = 14, *, missing: MissingPolicy = "default") -> Any:
     """Rate of change. Change of the price over some bars, in percent.
 
     Parameters
@@ -660,6 +716,9 @@ def roc(x: Any, period: int = 14) -> Any:
         pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Distance of the two prices, in bars. Whole number from 1 to 1000000, 14 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -673,6 +732,8 @@ def roc(x: Any, period: int = 14) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -691,11 +752,11 @@ def roc(x: Any, period: int = 14) -> Any:
     ----------
     M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
     """
-    result: Any = compute(_ROC, (x,), (period,))
+    result: Any = compute(_ROC, (x,), (period,), missing)
     return result
 
 
-def rsi(x: Any, period: int = 14) -> Any:
+def rsi(x: Any, period: int = 14, *, missing: MissingPolicy = "default") -> Any:
     """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
     Parameters
@@ -706,6 +767,9 @@ def rsi(x: Any, period: int = 14) -> Any:
     period
         Reciprocal of the smoothing factor, in bars. Whole number from 1 to 1000000, 14 by
         default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -719,6 +783,8 @@ def rsi(x: Any, period: int = 14) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -741,11 +807,11 @@ def rsi(x: Any, period: int = 14) -> Any:
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
     """
-    result: Any = compute(_RSI, (x,), (period,))
+    result: Any = compute(_RSI, (x,), (period,), missing)
     return result
 
 
-def sma(x: Any, period: int = 20) -> Any:
+def sma(x: Any, period: int = 20, *, missing: MissingPolicy = "default") -> Any:
     """Simple moving average. Mean of the last prices.
 
     Parameters
@@ -755,6 +821,9 @@ def sma(x: Any, period: int = 20) -> Any:
         pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     period
         Length of the window, in bars. Whole number from 1 to 1000000, 20 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -769,6 +838,8 @@ def sma(x: Any, period: int = 20) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -786,11 +857,11 @@ def sma(x: Any, period: int = 20) -> Any:
     ----------
     R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
     """
-    result: Any = compute(_SMA, (x,), (period,))
+    result: Any = compute(_SMA, (x,), (period,), missing)
     return result
 
 
-def true_range(high: Any, low: Any, close: Any) -> Any:
+def true_range(high: Any, low: Any, close: Any, *, missing: MissingPolicy = "default") -> Any:
     """True range. Range of a bar, extended to the close before it.
 
     Parameters
@@ -798,6 +869,9 @@ def true_range(high: Any, low: Any, close: Any) -> Any:
     high, low, close
         One value per bar, oldest first; NaN or null is a missing bar. An array, a series of
         pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -811,6 +885,8 @@ def true_range(high: Any, low: Any, close: Any) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -830,11 +906,11 @@ def true_range(high: Any, low: Any, close: Any) -> Any:
     ----------
     J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
     """
-    result: Any = compute(_TRUE_RANGE, (high, low, close), ())
+    result: Any = compute(_TRUE_RANGE, (high, low, close), (), missing)
     return result
 
 
-def zscore(x: Any, window: int = 100) -> Any:
+def zscore(x: Any, window: int = 100, *, missing: MissingPolicy = "default") -> Any:
     """Standard score. Distance of the price from its mean, in standard deviations.
 
     Parameters
@@ -844,6 +920,9 @@ def zscore(x: Any, window: int = 100) -> Any:
         pandas or polars, anything with the Arrow PyCapsule interface, or a sequence of numbers.
     window
         Length of the window, in bars. Whole number from 1 to 1000000, 100 by default.
+    missing
+        What to do about missing bars: default (as under Notes), propagate, skip or raise; see
+        docs/missing.md.
 
     Returns
     -------
@@ -858,6 +937,8 @@ def zscore(x: Any, window: int = 100) -> Any:
     ------
     ParameterError
         When a parameter is not allowed.
+    MissingBarError
+        When a bar is missing, and `missing` is to raise then.
     SchemaError
         When an input is not one row of real numbers, or lengths differ.
 
@@ -878,5 +959,5 @@ def zscore(x: Any, window: int = 100) -> Any:
     ----------
     E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
     """
-    result: Any = compute(_ZSCORE, (x,), (window,))
+    result: Any = compute(_ZSCORE, (x,), (window,), missing)
     return result

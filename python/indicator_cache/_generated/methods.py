@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Literal
 
+from .._missing import MissingPolicy
 from ..spec import IndicatorSpec
 from .catalog import BY_NAME
 
@@ -36,10 +37,10 @@ class CacheMethods:
     #: Calls answered from there.
     _quick: int
 
-    def _get(self, spec: IndicatorSpec, tf: Hashable, pt: Hashable, source: str, values: tuple[object, ...], i: int | None) -> Any:
+    def _get(self, spec: IndicatorSpec, tf: Hashable, pt: Hashable, source: str, values: tuple[object, ...], i: int | None, missing: MissingPolicy | None) -> Any:
         raise NotImplementedError
 
-    def atr(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
+    def atr(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Average true range. Wilder's average of the true range.
 
         Parameters
@@ -52,6 +53,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -67,6 +71,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -91,12 +97,12 @@ class CacheMethods:
             hit = self._recent.get((0, tf, pt, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_ATR, tf, pt, "", (period,), i)
+        return self._get(_ATR, tf, pt, "", (period,), i, missing)
 
-    def bollinger(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None) -> Any:
+    def bollinger(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
         Parameters
@@ -113,6 +119,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -135,6 +144,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -160,12 +171,12 @@ class CacheMethods:
             hit = self._recent.get((1, tf, pt, source, period, std_factor)) if type(period) is int and type(std_factor) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i)
+        return self._get(_BOLLINGER, tf, pt, source, (period, std_factor), i, missing)
 
-    def choppiness(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
+    def choppiness(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
 
         Parameters
@@ -177,6 +188,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -192,6 +206,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -217,12 +233,12 @@ class CacheMethods:
             hit = self._recent.get((2, tf, pt, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_CHOPPINESS, tf, pt, "", (period,), i)
+        return self._get(_CHOPPINESS, tf, pt, "", (period,), i, missing)
 
-    def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None) -> Any:
+    def dmi(self, tf: Hashable, pt: Hashable, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
         Parameters
@@ -235,6 +251,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -256,6 +275,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -285,12 +306,12 @@ class CacheMethods:
             hit = self._recent.get((3, tf, pt, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_DMI, tf, pt, "", (period,), i)
+        return self._get(_DMI, tf, pt, "", (period,), i, missing)
 
-    def ema(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+    def ema(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
         Parameters
@@ -304,6 +325,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -318,6 +342,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -342,12 +368,12 @@ class CacheMethods:
             hit = self._recent.get((4, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_EMA, tf, pt, source, (period,), i)
+        return self._get(_EMA, tf, pt, source, (period,), i, missing)
 
-    def garch_volatility(self, tf: Hashable, pt: Hashable, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+    def garch_volatility(self, tf: Hashable, pt: Hashable, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
 
         Parameters
@@ -379,6 +405,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -394,6 +423,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed or not ``alpha + beta < 1``.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -421,12 +452,12 @@ class CacheMethods:
             hit = self._recent.get((5, tf, pt, source, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor)) if type(alpha) is float and type(beta) is float and (type(omega) is float or omega is None) and type(use_log_returns) is bool and type(scale) is float and type(min_periods) is int and type(sigma_floor) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_GARCH_VOLATILITY, tf, pt, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+        return self._get(_GARCH_VOLATILITY, tf, pt, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_garch_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+    def kalman_garch_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
 
         Parameters
@@ -464,6 +495,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -479,6 +513,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed or not ``alpha + beta < 1``.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -502,12 +538,12 @@ class CacheMethods:
             hit = self._recent.get((6, tf, pt, source, R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor)) if type(R) is float and type(Q) is float and type(alpha) is float and type(beta) is float and (type(omega) is float or omega is None) and type(use_log_returns) is bool and type(scale) is float and type(min_periods) is int and type(sigma_floor) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_KALMAN_GARCH_ZSCORE, tf, pt, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+        return self._get(_KALMAN_GARCH_ZSCORE, tf, pt, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_mean(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+    def kalman_mean(self, tf: Hashable, pt: Hashable, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
 
         Parameters
@@ -525,6 +561,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -539,6 +578,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -565,12 +606,12 @@ class CacheMethods:
             hit = self._recent.get((7, tf, pt, source, R, Q)) if type(R) is float and type(Q) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_KALMAN_MEAN, tf, pt, source, (R, Q), i)
+        return self._get(_KALMAN_MEAN, tf, pt, source, (R, Q), i, missing)
 
-    def kalman_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+    def kalman_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
 
         Parameters
@@ -590,6 +631,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -605,6 +649,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -629,12 +675,12 @@ class CacheMethods:
             hit = self._recent.get((8, tf, pt, source, window, R, Q)) if type(window) is int and type(R) is float and type(Q) is float else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_KALMAN_ZSCORE, tf, pt, source, (window, R, Q), i)
+        return self._get(_KALMAN_ZSCORE, tf, pt, source, (window, R, Q), i, missing)
 
-    def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
+    def macd(self, tf: Hashable, pt: Hashable, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
         Parameters
@@ -652,6 +698,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -674,6 +723,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -699,12 +750,12 @@ class CacheMethods:
             hit = self._recent.get((9, tf, pt, source, fast, slow, signal)) if type(fast) is int and type(slow) is int and type(signal) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_MACD, tf, pt, source, (fast, slow, signal), i)
+        return self._get(_MACD, tf, pt, source, (fast, slow, signal), i, missing)
 
-    def residual_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None) -> Any:
+    def residual_zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
 
         Parameters
@@ -723,6 +774,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -738,6 +792,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -763,12 +819,12 @@ class CacheMethods:
             hit = self._recent.get((10, tf, pt, source, window, mean_source, ema_period)) if type(window) is int and type(mean_source) is str and (type(ema_period) is int or ema_period is None) else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_RESIDUAL_ZSCORE, tf, pt, source, (window, mean_source, ema_period), i)
+        return self._get(_RESIDUAL_ZSCORE, tf, pt, source, (window, mean_source, ema_period), i, missing)
 
-    def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+    def roc(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Rate of change. Change of the price over some bars, in percent.
 
         Parameters
@@ -782,6 +838,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -796,6 +855,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -818,12 +879,12 @@ class CacheMethods:
             hit = self._recent.get((11, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_ROC, tf, pt, source, (period,), i)
+        return self._get(_ROC, tf, pt, source, (period,), i, missing)
 
-    def rsi(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+    def rsi(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
         Parameters
@@ -838,6 +899,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -852,6 +916,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -878,12 +944,12 @@ class CacheMethods:
             hit = self._recent.get((12, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_RSI, tf, pt, source, (period,), i)
+        return self._get(_RSI, tf, pt, source, (period,), i, missing)
 
-    def sma(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+    def sma(self, tf: Hashable, pt: Hashable, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Simple moving average. Mean of the last prices.
 
         Parameters
@@ -897,6 +963,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -912,6 +981,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -933,12 +1004,12 @@ class CacheMethods:
             hit = self._recent.get((13, tf, pt, source, period)) if type(period) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_SMA, tf, pt, source, (period,), i)
+        return self._get(_SMA, tf, pt, source, (period,), i, missing)
 
-    def true_range(self, tf: Hashable, pt: Hashable, i: int | None = None) -> Any:
+    def true_range(self, tf: Hashable, pt: Hashable, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """True range. Range of a bar, extended to the close before it.
 
         Parameters
@@ -948,6 +1019,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -962,6 +1036,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -985,12 +1061,12 @@ class CacheMethods:
             hit = self._recent.get((14, tf, pt))
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_TRUE_RANGE, tf, pt, "", (), i)
+        return self._get(_TRUE_RANGE, tf, pt, "", (), i, missing)
 
-    def zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, i: int | None = None) -> Any:
+    def zscore(self, tf: Hashable, pt: Hashable, source: str = "close", window: int = 100, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score. Distance of the price from its mean, in standard deviations.
 
         Parameters
@@ -1004,6 +1080,9 @@ class CacheMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1019,6 +1098,8 @@ class CacheMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1043,19 +1124,19 @@ class CacheMethods:
             hit = self._recent.get((15, tf, pt, source, window)) if type(window) is int else None
         except TypeError:  # what cannot be a key is refused further down
             hit = None
-        if hit is not None and i is None:
+        if hit is not None and i is None and missing is None:
             self._quick += 1
             return hit
-        return self._get(_ZSCORE, tf, pt, source, (window,), i)
+        return self._get(_ZSCORE, tf, pt, source, (window,), i, missing)
 
 
 class ViewMethods:
     """One method per indicator."""
 
-    def _get(self, spec: IndicatorSpec, source: str, values: tuple[object, ...], i: int | None) -> Any:
+    def _get(self, spec: IndicatorSpec, source: str, values: tuple[object, ...], i: int | None, missing: MissingPolicy | None) -> Any:
         raise NotImplementedError
 
-    def atr(self, period: int = 14, i: int | None = None) -> Any:
+    def atr(self, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Average true range. Wilder's average of the true range.
 
         Parameters
@@ -1066,6 +1147,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1081,6 +1165,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1101,9 +1187,9 @@ class ViewMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
-        return self._get(_ATR, "", (period,), i)
+        return self._get(_ATR, "", (period,), i, missing)
 
-    def bollinger(self, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None) -> Any:
+    def bollinger(self, source: str = "close", period: int = 20, std_factor: float = 2.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Bollinger bands. Moving average with bands at a multiple of the standard deviation on either side.
 
         Parameters
@@ -1118,6 +1204,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1140,6 +1229,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1161,9 +1252,9 @@ class ViewMethods:
         ----------
         J. Bollinger, Bollinger on Bollinger Bands, McGraw-Hill, 2001, ch. 7.
         """
-        return self._get(_BOLLINGER, source, (period, std_factor), i)
+        return self._get(_BOLLINGER, source, (period, std_factor), i, missing)
 
-    def choppiness(self, period: int = 14, i: int | None = None) -> Any:
+    def choppiness(self, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Choppiness index. Length of the way that the price went, against the distance it covered, from 0 to 100.
 
         Parameters
@@ -1173,6 +1264,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1188,6 +1282,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1209,9 +1305,9 @@ class ViewMethods:
         ----------
         E. W. Dreiss, Chaos theory in the markets, Commodity Traders Consumer Report, 1993.
         """
-        return self._get(_CHOPPINESS, "", (period,), i)
+        return self._get(_CHOPPINESS, "", (period,), i, missing)
 
-    def dmi(self, period: int = 14, i: int | None = None) -> Any:
+    def dmi(self, period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Directional movement index. Strength of the movement upwards, downwards, and of either direction.
 
         Parameters
@@ -1222,6 +1318,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1243,6 +1342,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1268,9 +1369,9 @@ class ViewMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section IV.
         """
-        return self._get(_DMI, "", (period,), i)
+        return self._get(_DMI, "", (period,), i, missing)
 
-    def ema(self, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+    def ema(self, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Exponential moving average. Mean of all prices so far, each weighted by a constant factor less than the next.
 
         Parameters
@@ -1282,6 +1383,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1296,6 +1400,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1316,9 +1422,9 @@ class ViewMethods:
         ----------
         R. G. Brown, Statistical Forecasting for Inventory Control, McGraw-Hill, 1959.
         """
-        return self._get(_EMA, source, (period,), i)
+        return self._get(_EMA, source, (period,), i, missing)
 
-    def garch_volatility(self, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+    def garch_volatility(self, source: str = "close", alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """GARCH volatility. Expected size of the next return, by the recursion of GARCH(1, 1) with given weights.
 
         Parameters
@@ -1348,6 +1454,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1363,6 +1472,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed or not ``alpha + beta < 1``.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1386,9 +1497,9 @@ class ViewMethods:
         T. Bollerslev, Generalized Autoregressive Conditional Heteroskedasticity, Journal of
         Econometrics 31, 1986.
         """
-        return self._get(_GARCH_VOLATILITY, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+        return self._get(_GARCH_VOLATILITY, source, (alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_garch_zscore(self, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None) -> Any:
+    def kalman_garch_zscore(self, source: str = "close", R: float = 0.01, Q: float = 1.0, alpha: float = 0.05, beta: float = 0.9, omega: float | None = None, use_log_returns: bool = True, scale: float = 100.0, min_periods: int = 50, sigma_floor: float = 1e-06, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Distance from a Kalman mean in GARCH volatilities. Distance of the price from its filtered level, in expected sizes of the next move.
 
         Parameters
@@ -1424,6 +1535,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1439,6 +1553,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed or not ``alpha + beta < 1``.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1458,9 +1574,9 @@ class ViewMethods:
         the parts: A. C. Harvey, 1989, and T. Bollerslev, 1986, as cited under kalman_mean and
         garch_volatility.
         """
-        return self._get(_KALMAN_GARCH_ZSCORE, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i)
+        return self._get(_KALMAN_GARCH_ZSCORE, source, (R, Q, alpha, beta, omega, use_log_returns, scale, min_periods, sigma_floor), i, missing)
 
-    def kalman_mean(self, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+    def kalman_mean(self, source: str = "close", R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Kalman mean. Level of the price behind its noise, by a Kalman filter of one dimension.
 
         Parameters
@@ -1476,6 +1592,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1490,6 +1609,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1512,9 +1633,9 @@ class ViewMethods:
         A. C. Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, Cambridge
         University Press, 1989, ch. 2 and 4.
         """
-        return self._get(_KALMAN_MEAN, source, (R, Q), i)
+        return self._get(_KALMAN_MEAN, source, (R, Q), i, missing)
 
-    def kalman_zscore(self, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None) -> Any:
+    def kalman_zscore(self, source: str = "close", window: int = 100, R: float = 0.01, Q: float = 1.0, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score against a Kalman mean. Distance of the price from its filtered level, in standard deviations of that distance.
 
         Parameters
@@ -1532,6 +1653,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1547,6 +1671,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1567,9 +1693,9 @@ class ViewMethods:
         ----------
         E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
         """
-        return self._get(_KALMAN_ZSCORE, source, (window, R, Q), i)
+        return self._get(_KALMAN_ZSCORE, source, (window, R, Q), i, missing)
 
-    def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None) -> Any:
+    def macd(self, source: str = "close", fast: int = 12, slow: int = 26, signal: int = 9, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Moving average convergence/divergence. Difference of a fast and a slow exponential moving average, with its own average as signal.
 
         Parameters
@@ -1585,6 +1711,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1607,6 +1736,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1628,9 +1759,9 @@ class ViewMethods:
         ----------
         G. Appel, The Moving Average Convergence-Divergence Trading Method, Signalert, 1979.
         """
-        return self._get(_MACD, source, (fast, slow, signal), i)
+        return self._get(_MACD, source, (fast, slow, signal), i, missing)
 
-    def residual_zscore(self, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None) -> Any:
+    def residual_zscore(self, source: str = "close", window: int = 100, mean_source: Literal["rolling", "ema"] = 'rolling', ema_period: int | None = None, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score of residuals. Distance of the price from a moving average, in standard deviations of that distance.
 
         Parameters
@@ -1647,6 +1778,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1662,6 +1796,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1683,9 +1819,9 @@ class ViewMethods:
         ----------
         E. P. Chan, Algorithmic Trading, Wiley, 2013, ch. 3.
         """
-        return self._get(_RESIDUAL_ZSCORE, source, (window, mean_source, ema_period), i)
+        return self._get(_RESIDUAL_ZSCORE, source, (window, mean_source, ema_period), i, missing)
 
-    def roc(self, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+    def roc(self, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Rate of change. Change of the price over some bars, in percent.
 
         Parameters
@@ -1697,6 +1833,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1711,6 +1850,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1729,9 +1870,9 @@ class ViewMethods:
         ----------
         M. J. Pring, Technical Analysis Explained, McGraw-Hill, 1980.
         """
-        return self._get(_ROC, source, (period,), i)
+        return self._get(_ROC, source, (period,), i, missing)
 
-    def rsi(self, source: str = "close", period: int = 14, i: int | None = None) -> Any:
+    def rsi(self, source: str = "close", period: int = 14, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Relative strength index. Share of the rises in all recent price changes, from 0 to 100.
 
         Parameters
@@ -1744,6 +1885,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1758,6 +1902,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1780,9 +1926,9 @@ class ViewMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section VI.
         """
-        return self._get(_RSI, source, (period,), i)
+        return self._get(_RSI, source, (period,), i, missing)
 
-    def sma(self, source: str = "close", period: int = 20, i: int | None = None) -> Any:
+    def sma(self, source: str = "close", period: int = 20, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Simple moving average. Mean of the last prices.
 
         Parameters
@@ -1794,6 +1940,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1809,6 +1958,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1826,9 +1977,9 @@ class ViewMethods:
         ----------
         R. D. Edwards and J. Magee, Technical Analysis of Stock Trends, 1948, ch. 36.
         """
-        return self._get(_SMA, source, (period,), i)
+        return self._get(_SMA, source, (period,), i, missing)
 
-    def true_range(self, i: int | None = None) -> Any:
+    def true_range(self, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """True range. Range of a bar, extended to the close before it.
 
         Parameters
@@ -1836,6 +1987,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1850,6 +2004,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1869,9 +2025,9 @@ class ViewMethods:
         ----------
         J. W. Wilder, New Concepts in Technical Trading Systems, Trend Research, 1978, section III.
         """
-        return self._get(_TRUE_RANGE, "", (), i)
+        return self._get(_TRUE_RANGE, "", (), i, missing)
 
-    def zscore(self, source: str = "close", window: int = 100, i: int | None = None) -> Any:
+    def zscore(self, source: str = "close", window: int = 100, i: int | None = None, missing: MissingPolicy | None = None) -> Any:
         """Standard score. Distance of the price from its mean, in standard deviations.
 
         Parameters
@@ -1883,6 +2039,9 @@ class ViewMethods:
         i
             Bar whose value to return, negative counting from the end, NaN beyond the ends; None for
             all bars.
+        missing
+            What to do about missing bars: default (as under Notes), propagate, skip or raise; None
+            for what the cache was made with.
 
         Returns
         -------
@@ -1898,6 +2057,8 @@ class ViewMethods:
             When there is no such timeframe or price type.
         ParameterError
             When a parameter is not allowed.
+        MissingBarError
+            When a bar is missing, and `missing` is to raise then.
         SchemaError
             When the series lacks a column.
 
@@ -1918,4 +2079,4 @@ class ViewMethods:
         ----------
         E. Kreyszig, Advanced Engineering Mathematics, Wiley, 1979.
         """
-        return self._get(_ZSCORE, source, (window,), i)
+        return self._get(_ZSCORE, source, (window,), i, missing)

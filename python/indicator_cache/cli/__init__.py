@@ -14,7 +14,13 @@ from typing import NoReturn
 
 from .._frames import FIELDS
 from .._generated.catalog import VERSION
-from ..errors import BackendUnavailableError, IndicatorCacheError, RequestError
+from .._missing import DEFAULT, POLICIES
+from ..errors import (
+    BackendUnavailableError,
+    IndicatorCacheError,
+    MissingBarError,
+    RequestError,
+)
 from . import compute, doctor, listing
 from .errors import CommandError, one_line
 
@@ -36,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(options)
         # Here rather than when Python ends, where nobody could handle an error.
         sys.stdout.flush()
-    except (CommandError, RequestError, BackendUnavailableError) as error:
+    except (CommandError, RequestError, BackendUnavailableError, MissingBarError) as error:
         return _fail(_REFUSED, error)
     except (IndicatorCacheError, MemoryError) as error:
         return _fail(_FAILED, error)
@@ -57,7 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         return doctor.run(as_json=options.json)
     if options.command == "list":
         return listing.run(options.name)
-    return compute.run(options.file, options.indicator, options.output, options.source)
+    return compute.run(
+        options.file, options.indicator, options.output, options.source, options.missing
+    )
 
 
 def _fail(code: int, error: object) -> int:
@@ -135,5 +143,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=FIELDS,
         default="close",
         help="column for indicators that read a single one (close)",
+    )
+    command.add_argument(
+        "--missing",
+        default=DEFAULT,
+        metavar="POLICY",
+        help=f"what to do about missing bars: {', '.join(POLICIES)} (default)",
     )
     return parser

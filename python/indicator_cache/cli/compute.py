@@ -9,16 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from .._arrays import FloatArray
+from .._missing import MissingPolicy, checked_policy
 from .._requests import Request, parse_all
 from ..cache import IndicatorCache
+from ..errors import ParameterError
+from .errors import CommandError
 from .progress import progress
 
 __all__ = ["run"]
 
 
-def run(file: str, indicators: Sequence[str], output: str | None, source: str) -> int:
+def run(file: str, indicators: Sequence[str], output: str | None, source: str, missing: str) -> int:
     """Read a file of bars, compute, and write all columns to another, or to standard output."""
     wanted = parse_all(indicators, source)
+    try:
+        policy = checked_policy(missing)
+    except ParameterError as error:
+        raise CommandError(f"--{error}") from None
     # Needs pyarrow, which is optional.
     from . import tables
 
@@ -31,14 +38,16 @@ def run(file: str, indicators: Sequence[str], output: str | None, source: str) -
         needed = list(dict.fromkeys(name for request in wanted for name in request.inputs))
         table = tables.read(Path(file), needed)
         columns = {name: tables.column(table, name) for name in needed}
-        table = tables.with_columns(table, _compute(columns, wanted))
+        table = tables.with_columns(table, _compute(columns, wanted, policy))
         parquet = target is not None and target.suffix.lower() != ".csv"
         tables.write(table, sink, parquet=parquet)
     return 0
 
 
-def _compute(columns: dict[str, FloatArray], wanted: list[Request]) -> dict[str, FloatArray]:
-    view = IndicatorCache({"file": {"bars": columns}}).view("file", "bars")
+def _compute(
+    columns: dict[str, FloatArray], wanted: list[Request], missing: MissingPolicy
+) -> dict[str, FloatArray]:
+    view = IndicatorCache({"file": {"bars": columns}}, missing=missing).view("file", "bars")
     computed: dict[str, FloatArray] = {}
     with progress("computing", len(wanted), "indicator") as bar:
         for request in wanted:
