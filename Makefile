@@ -19,7 +19,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
-  test-golden test-node test-aarch64
+  test-golden test-node test-aarch64 npm test-js
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -101,7 +101,7 @@ $(VENV)/stamp-dist: $(VENV)/stamp-python
 	@touch $@
 
 dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in dist
-	rm -rf dist
+	rm -f dist/*.whl dist/*.tar.gz
 	. $(BIN)/activate && RUSTFLAGS='$(REMAPPED)' maturin build --quiet --release --locked --strip $(NATIVE_FLAGS) \
 	  --target-dir target/dist --out dist
 	. $(BIN)/activate && maturin sdist --out dist
@@ -111,6 +111,14 @@ dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in d
 # SUITE=quick leaves most of the test files to `make test`.
 test-dist: dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
 	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
+
+NPM := dist/npm/indicator-cache/package.json
+
+npm: $(NPM) ## the JavaScript package for bundlers, browsers and Node, in dist/npm
+
+$(NPM): $(VENV)/stamp-python tools/build_npm.sh tools/wasm_bindgen.sh tools/npm_package.py tools/generate.py \
+  npm/README.md $(wildcard npm/src/*) $(filter-out crates/py/%,$(RUST_SOURCES))
+	PYTHON=$(BIN)/python bash tools/build_npm.sh $(LOCKED)
 
 release-check: ## whether this commit can be released; TAG=v1.2.3
 	$(PYTHON) tools/release_check.py --tag '$(TAG)'

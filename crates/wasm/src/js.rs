@@ -1,10 +1,10 @@
-//! The kernels for JavaScript, through wasm-bindgen: what the files in `npm` are built on.
+//! The kernels for JavaScript, through wasm-bindgen: what the files in `npm/src` are built on.
 //!
 //! Everything goes by an indicator's position in the registry, so nothing here grows with it. Bars stay in
 //! JavaScript's arrays and pass through in blocks: a kernel is a state machine, so the cuts do not show in the
 //! results, and no series is too long for this module's memory.
 //!
-//! Errors are made by the classes in `npm/errors.js`; what is allowed is worded as in Python.
+//! Errors are made by the classes in `npm/src/errors.js`; what is allowed is worded as in Python.
 
 use indicator_core::spec::{Domain, MAX_INPUTS, MAX_OUTPUTS, Param, Spec};
 use indicator_core::{Error, Machine as Kernel, registry};
@@ -21,7 +21,7 @@ extern "C" {
     fn parameter_error(parameter: &str, given: &JsValue, expected: &str) -> JsValue;
 
     /// With the given value in words.
-    #[wasm_bindgen(js_name = ruleError)]
+    #[wasm_bindgen(js_name = parameterError)]
     fn rule_error(parameter: &str, given: &JsValue, expected: &str, written: &str) -> JsValue;
 
     #[wasm_bindgen(js_name = stateError)]
