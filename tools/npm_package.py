@@ -75,6 +75,12 @@ def functions(specs: list[Spec]) -> str:
     return "\n".join(parts)
 
 
+def everything(specs: list[Spec]) -> str:
+    """Return what the package exports."""
+    names = "".join(f"  {spec['name']},\n" for spec in specs)
+    return f'{HEADER}export * from "./index.js";\nexport {{\n{names}}} from "./functions.js";\n'
+
+
 # --- types ---
 
 
@@ -139,11 +145,11 @@ def declarations(specs: list[Spec]) -> str:
         parts.append("}\n")
         if not is_single(spec):
             parts.append(f"/** {spec['title']}: an array or a number for each output. */")
-            parts.append(f"export interface {class_name(spec)}Result<T> {{")
+            parts.append(f"export type {class_name(spec)}Result<T> = {{")
             for output in spec["outputs"]:
                 parts.append(comment(wrapped(output["summary"], ""), "  "))
                 parts.append(f"  {output['name']}: T;")
-            parts.append("}\n")
+            parts.append("};\n")
         columns = "".join(f"{name}: Column, " for name in spec["inputs"])
         parts.append(comment(documentation(spec, cached=False)))
         parts.append(
@@ -160,7 +166,7 @@ def declarations(specs: list[Spec]) -> str:
     )
     parts.append("/** Name of an indicator. */\nexport type IndicatorName = keyof Parameters;\n")
     for kind, lead in ("CacheMethods", "tf: string, pt: string, "), ("ViewMethods", ""):
-        parts.append(f"/** A method for each indicator. */\nexport abstract class {kind} {{")
+        parts.append(f"/** A method for each indicator. */\nexport interface {kind} {{")
         for spec in specs:
             source = " & { readonly source?: Source }" if reads_any_series(spec) else ""
             parts.append(comment(documentation(spec, cached=True), "  "))
@@ -191,7 +197,7 @@ def write(folder: Path) -> None:
     # The time is left out, so that the same sources give the same bytes.
     packed = base64.b64encode(gzip.compress((folder / MODULE).read_bytes(), mtime=0)).decode()
     texts = {
-        "all.js": 'export * from "./functions.js";\nexport * from "./index.js";\n',
+        "all.js": everything(specs),
         "functions.js": functions(specs),
         "functions.d.ts": declarations(specs),
         "inline.js": f'export default "{packed}";\n',

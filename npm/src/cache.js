@@ -117,14 +117,17 @@ export class IndicatorCache extends CacheMethods {
   }
 
   #keep(key, entry) {
-    const fits = () => this.#maxBytes === null || this.stats().bytes <= this.#maxBytes;
+    const bound = this.#maxBytes ?? Infinity;
+    if (entry.size > bound) {
+      entry.free();
+      return;
+    }
     this.#entries.set(key, entry);
-    while (!fits()) {
+    while (this.stats().bytes > bound) {
       const [oldest, dropped] = this.#entries.entries().next().value;
       this.#entries.delete(oldest);
       dropped.free();
-      // One that never fits is not kept, and has not been dropped either.
-      if (dropped !== entry) this.#counts.evictions += 1;
+      this.#counts.evictions += 1;
     }
   }
 

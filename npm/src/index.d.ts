@@ -207,7 +207,8 @@ export type Source = "open" | "high" | "low" | "close" | "volume";
  *
  * Results are the same object on every call, and not to be written to. All series have the same number of bars.
  */
-export class IndicatorCache extends CacheMethods {
+export interface IndicatorCache extends CacheMethods {}
+export class IndicatorCache {
   /**
    * @param bars - Columns by timeframe and price type. They are copied: later changes to them have no effect.
    * @param options - `maxBytes`: bound for the results kept; the least recently used are dropped first.
@@ -262,7 +263,8 @@ export class IndicatorCache extends CacheMethods {
 }
 
 /** One series of a cache: the same methods, without timeframe and price type. */
-export class SeriesView extends ViewMethods {
+export interface SeriesView extends ViewMethods {}
+export class SeriesView {
   private constructor();
   readonly length: number;
   get<N extends IndicatorName>(
