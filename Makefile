@@ -19,7 +19,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
-  test-golden test-node test-aarch64
+  test-golden test-node test-aarch64 npm test-js
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,7 +84,7 @@ format: $(VENV)/stamp-python ## format Rust and Python
 	$(BIN)/ruff format
 
 clean: ## remove everything that is not in git and can be made again
-	rm -rf target dist $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target dist npm/node_modules $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
 
 # --- what is published ---
@@ -101,7 +101,7 @@ $(VENV)/stamp-dist: $(VENV)/stamp-python
 	@touch $@
 
 dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in dist
-	rm -rf dist
+	rm -f dist/*.whl dist/*.tar.gz
 	. $(BIN)/activate && RUSTFLAGS='$(REMAPPED)' maturin build --quiet --release --locked --strip $(NATIVE_FLAGS) \
 	  --target-dir target/dist --out dist
 	. $(BIN)/activate && maturin sdist --out dist
@@ -111,6 +111,14 @@ dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in d
 # SUITE=quick leaves most of the test files to `make test`.
 test-dist: dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
 	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
+
+NPM := dist/npm/indicator-cache/package.json
+
+npm: $(NPM) ## the JavaScript package for bundlers, browsers and Node, in dist/npm
+
+$(NPM): $(VENV)/stamp-python tools/build_npm.sh tools/wasm_bindgen.sh tools/npm_package.py tools/generate.py \
+  npm/README.md $(wildcard npm/src/*) $(filter-out crates/py/%,$(RUST_SOURCES))
+	PYTHON=$(BIN)/python bash tools/build_npm.sh $(LOCKED)
 
 release-check: ## whether this commit can be released; TAG=v1.2.3
 	$(PYTHON) tools/release_check.py --tag '$(TAG)'
@@ -134,7 +142,9 @@ fmt-check: $(VENV)/stamp-python ## formatting
 
 lint: $(VENV)/stamp-python lint-wasm ## clippy, rustdoc, ruff, shellcheck, workflows
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	cargo clippy --package indicator-wasm --features js --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
+	RUSTDOCFLAGS='-D warnings' cargo doc --package indicator-wasm --features js --no-deps $(LOCKED)
 	$(BIN)/ruff check
 	$(BIN)/shellcheck $(SHELL_CODE)
 	$(BIN)/actionlint
@@ -148,6 +158,7 @@ lint-wasm:
 
 test-rust: test-no-std ## cargo test: the laws, kernel by kernel
 	cargo test --package indicator-core --package indicator-wasm $(LOCKED)
+	cargo test --package indicator-wasm --features js --lib $(LOCKED)
 
 # The core alone, without its `std` feature, where usize has 32 bits and there is no operating system.
 test-no-std:
@@ -178,6 +189,16 @@ test-golden: setup ## golden digests of the core: optimised or not, with and wit
 test-node: setup ## golden digests of the WebAssembly module in Node's engine
 	@command -v node >/dev/null || { echo 'test-node: node is not installed (Debian, Ubuntu: apt-get install nodejs)' >&2; exit 1; }
 	$(GOLDEN) 'wasm in Node' -- node tools/golden.mjs
+
+test-js: setup $(NPM) npm/node_modules/.package-lock.json ## the JavaScript package and the raw module, under Node's test runner
+	$(BIN)/python tools/golden.py export target/golden
+	PYTHON=$(BIN)/python node --test $(wildcard npm/tests/*.test.js)
+
+# A compiler of types and a bundler. Their install scripts would do nothing that is needed.
+npm/node_modules/.package-lock.json: npm/package.json npm/package-lock.json
+	@command -v npm >/dev/null || { echo 'test-js: npm is not installed (Debian, Ubuntu: apt-get install nodejs npm)' >&2; exit 1; }
+	npm ci --silent --ignore-scripts --prefix npm
+	@touch $@
 
 test-aarch64: setup ## golden digests and laws on aarch64, emulated elsewhere (Linux; installs what it needs)
 	$(GOLDEN) aarch64 -- bash tools/aarch64.sh $(GOLDEN_RUN) --release --
