@@ -323,6 +323,19 @@ class _GuardedBackend:
         else:
             self._backend.run(spec, params, inputs, outputs)
 
+    def run_many(
+        self,
+        spec: IndicatorSpec,
+        params: Sequence[tuple[Value, ...]],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[Sequence[FloatArray]],
+    ) -> None:
+        if not len(_missing_at(inputs)):
+            self._backend.run_many(spec, params, inputs, outputs)
+            return
+        for one, room in zip(params, outputs, strict=True):
+            self.machine(spec, one).run(inputs, room)
+
     def details(self) -> dict[str, str]:
         return self._backend.details()
 
