@@ -53,6 +53,7 @@ __all__ = [
     "Opened",
     "checked_policy",
     "guarded",
+    "missing_bar",
     "missing_bars",
     "opened",
 ]
@@ -108,6 +109,12 @@ def missing_bars(inputs: Sequence[FloatArray]) -> npt.NDArray[np.bool_]:
     for column in inputs[1:]:
         missing |= np.isnan(column)
     return missing
+
+
+def missing_bar(spec: IndicatorSpec, values: Sequence[float], position: int) -> MissingBarError:
+    """Return the error for a bar with these values, some of them NaN."""
+    names = zip(spec.inputs, values, strict=True)
+    return MissingBarError(position, tuple(name for name, value in names if math.isnan(value)))
 
 
 def _missing_at(inputs: Sequence[FloatArray]) -> npt.NDArray[np.intp]:
@@ -255,17 +262,11 @@ class _Refusing(_Guard):
         inputs: Sequence[FloatArray],
         outputs: Sequence[FloatArray],  # noqa: ARG002
     ) -> None:
-        self._refuse(int(gaps[0]), [column[gaps[0]] for column in inputs])
+        at = int(gaps[0])
+        raise missing_bar(self._spec, [column[at] for column in inputs], self._bars + at)
 
     def _at_gap(self, values: tuple[float, ...]) -> tuple[float, ...]:
-        self._refuse(0, values)
-        return super()._at_gap(values)
-
-    def _refuse(self, ahead: int, values: Sequence[float]) -> None:
-        names = [
-            name for name, value in zip(self._spec.inputs, values, strict=True) if math.isnan(value)
-        ]
-        raise MissingBarError(self._bars + ahead, tuple(names))
+        raise missing_bar(self._spec, values, self._bars)
 
     @classmethod
     def can_be(cls, bars: int, valid: int) -> bool:

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._arrays import FloatArray
-from ._missing import MissingPolicy, missing_bars
-from .errors import MissingBarError
+from ._missing import MissingPolicy, missing_bar, missing_bars
 from .spec import IndicatorSpec, Value
 
 __all__ = ["Quality", "QualityArray", "QualityMachine"]
@@ -76,9 +75,7 @@ class QualityMachine:
         missing = missing_bars(inputs)
         if self._policy == "raise" and missing.any():
             at = int(missing.argmax())
-            names = zip(self._spec.inputs, inputs, strict=True)
-            columns = tuple(name for name, column in names if np.isnan(column[at]))
-            raise MissingBarError(self._bars + at, columns)
+            raise missing_bar(self._spec, [column[at] for column in inputs], self._bars + at)
         place = np.arange(bars)
         last_gap = np.maximum.accumulate(np.where(missing, place, -1 - self._in_a_row))
         in_a_row = place - last_gap
@@ -87,8 +84,8 @@ class QualityMachine:
             # To the indicator there is no gap.
             in_a_row = valid
         resumed = valid > in_a_row
-        output[:] = np.where(in_a_row < self._needs.begun, Quality.WARM_UP, Quality.VALID)
-        output[resumed] = Quality.VALID
+        output[:] = Quality.VALID
+        output[~resumed & (in_a_row < self._needs.begun)] = Quality.WARM_UP
         output[resumed & (in_a_row < self._needs.resumed)] = Quality.GAP_AFFECTED
         output[missing] = Quality.GAP_AFFECTED
         self._bars += bars
