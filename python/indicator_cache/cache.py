@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -16,15 +17,24 @@ from ._compute import Result, empty_outputs, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
+from ._memory import CacheStats, ResultStore
 from ._numbers import whole
 from ._requests import Request, parse_all
+from ._saved import SavedMachine
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series, series_of_table
-from ._store import CacheStats, ResultStore
 from ._table import IndicatorTable
-from .errors import BackendError, ParameterError, SchemaError, UnknownSeriesError
+from .errors import (
+    BackendError,
+    ParameterError,
+    SchemaError,
+    StateError,
+    UnknownSeriesError,
+)
 from .spec import IndicatorSpec, Value, find_spec
 
 if TYPE_CHECKING:
+    from .store import Store
+    from .store._link import StoreLink
     from .timeframes import Ladder
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
@@ -62,13 +72,16 @@ class IndicatorCache(CacheMethods):
         The state from which a result goes on, some windows long at most, is not counted.
     backend
         Name of the backend that this cache is pinned to; None follows :func:`use_backend`.
+    store
+        A directory, or a :class:`Store`, in which results are looked for before they are computed,
+        and left for other caches and processes; see docs/store.md. None for none.
 
     Raises
     ------
     SchemaError
         When the bars are not in this form, or differ in length.
     ParameterError
-        When `max_bytes` or `backend` is not allowed.
+        When `max_bytes`, `backend` or `store` is not allowed.
     BackendUnavailableError
         When the backend asked for cannot be used.
 
@@ -88,6 +101,7 @@ class IndicatorCache(CacheMethods):
         *,
         max_bytes: int | None = None,
         backend: str | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
     ) -> None:
         if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
             raise ParameterError("max_bytes", max_bytes, "a whole number of bytes, or None")
@@ -95,6 +109,7 @@ class IndicatorCache(CacheMethods):
         native = (self._backend or backends.active()).name == "native"
         self._series = _read_all(bars, native=native)
         self._store: ResultStore[_Entry] = ResultStore(max_bytes)
+        self._link = None if store is None else _linked(store)
         self._appending = threading.Lock()
         # Stays empty where results may be dropped: it does not know what was used last.
         self._recent = {}
@@ -117,6 +132,7 @@ class IndicatorCache(CacheMethods):
         week_start: str = "monday",
         max_bytes: int | None = None,
         backend: str | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
     ) -> IndicatorCache:
         """Make a cache over several timeframes from the bars of the shortest.
 
@@ -141,7 +157,7 @@ class IndicatorCache(CacheMethods):
             As for :func:`align`.
         timestamps, zone, naive, session, week_start
             As for :func:`resample`.
-        max_bytes, backend
+        max_bytes, backend, store
             As for the class.
 
         Raises
@@ -177,7 +193,7 @@ class IndicatorCache(CacheMethods):
             session=session,
             week_start=week_start,
         )
-        return _Laddered(ladder, bars, max_bytes=max_bytes, backend=backend)
+        return _Laddered(ladder, bars, max_bytes=max_bytes, backend=backend, store=store)
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -192,6 +208,11 @@ class IndicatorCache(CacheMethods):
     def timeframes(self) -> tuple[Any, ...]:
         """The timeframes, in the order of the bars."""
         return tuple(self._series)
+
+    @property
+    def store(self) -> Store | None:
+        """The store that results are shared through, if there is one."""
+        return None if self._link is None else self._link.store
 
     def price_types(self, tf: Hashable) -> tuple[Any, ...]:
         """Return the price types of a timeframe, in the order of the bars."""
@@ -625,7 +646,7 @@ class IndicatorCache(CacheMethods):
                 for key, entry in self._store.items():
                     try:
                         longer = entry.extended(series[entry.tf][entry.pt])
-                    except (BackendError, MemoryError, SchemaError):
+                    except (BackendError, MemoryError, SchemaError, StateError):
                         # The result will be computed anew when somebody asks for it.
                         continue
                     extended[key] = longer, longer.size
@@ -700,7 +721,11 @@ class IndicatorCache(CacheMethods):
         return result if bar is None else pick(spec, result, bar)
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
-        entry = _Entry.computed(key, spec, series, self._backend or backends.active())
+        backend = self._backend or backends.active()
+        if self._link is None:
+            entry = _Entry.computed(key, spec, series, backend)
+        else:
+            entry = _Entry.shared(key, spec, series, backend, self._link)
         return entry, entry.size
 
     def _find(self, tf: Hashable, pt: Hashable) -> Series:
@@ -725,6 +750,8 @@ class _Peek(IndicatorCache):
     ) -> None:
         self._backend = cache._backend
         self._store = ResultStore(cache._store.max_bytes)
+        # What is made of a bar that is still forming is of use to nobody else.
+        self._link = None
         self._appending = threading.Lock()
         self._recent = {}
         self._quick = 0
@@ -741,8 +768,9 @@ class _Peek(IndicatorCache):
             if self._cache._series is self._before and series is self._find(key[1], key[2]):
                 held = self._cache._store.peek(key)
                 if held is not None:
-                    entry = held.peeked(series)
-                    return entry, entry.size
+                    with suppress(StateError):
+                        entry = held.peeked(series)
+                        return entry, entry.size
         return super()._compute(key, spec, series)
 
 
@@ -750,7 +778,13 @@ class _Laddered(IndicatorCache):
     """A cache whose longer timeframes follow from the shortest."""
 
     def __init__(
-        self, ladder: Ladder, bars: object, *, max_bytes: int | None, backend: str | None
+        self,
+        ladder: Ladder,
+        bars: object,
+        *,
+        max_bytes: int | None,
+        backend: str | None,
+        store: Store | str | os.PathLike[str] | None,
     ) -> None:
         tables, self._ladder = ladder.taken(bars)
         # Nobody else has these columns, or may write to them.
@@ -758,7 +792,7 @@ class _Laddered(IndicatorCache):
             tf: {pt: series_of_table(f"{tf} {pt}", table, lent=True) for pt, table in sides.items()}
             for tf, sides in tables.items()
         }
-        super().__init__(series, max_bytes=max_bytes, backend=backend)
+        super().__init__(series, max_bytes=max_bytes, backend=backend, store=store)
         self._climbing = threading.Lock()
 
     def append(self, bars: object) -> None:
@@ -834,7 +868,7 @@ class _Entry:
         self,
         key: _Key,
         spec: IndicatorSpec,
-        machine: backends.Machine,
+        machine: backends.Machine | SavedMachine,
         columns: list[Growing[np.float64]],
     ) -> None:
         self._key = key
@@ -877,9 +911,38 @@ class _Entry:
             outputs = [np.take(column, begun) for column in steps]
         return cls(key, spec, machine, [Growing(column, len(column)) for column in outputs])
 
+    @classmethod
+    def shared(
+        cls,
+        key: _Key,
+        spec: IndicatorSpec,
+        series: Series,
+        backend: backends.Backend,
+        link: StoreLink,
+    ) -> _Entry:
+        """Take a result from a store, or compute it and leave it there."""
+        _, tf, pt, source, params, stepwise = key
+        names = [source if name == "x" else name for name in spec.inputs]
+        about = link.about(spec, params, (tf, pt), series, names, stepwise=stepwise)
+        found = link.load(about, spec, series.bars)
+        if found is not None:
+            taken = len(series.steps()[0]) if stepwise else series.bars
+            machine = SavedMachine(found.state, spec, params, taken, backend.name)
+            return cls(key, spec, machine, [Growing(one, series.bars) for one in found.columns])
+        entry = cls.computed(key, spec, series, backend)
+        columns = [column.buffer for column in entry._columns]
+        link.save(about, spec, columns, bytes(entry._begun().save()))
+        return entry
+
+    def _begun(self) -> backends.Machine:
+        """Return the machine to go on with."""
+        if isinstance(self._machine, SavedMachine):
+            self._machine = self._machine.restored()
+        return self._machine
+
     def extended(self, series: Series) -> _Entry:
         """Go on with the bars that the series has more. This entry must not be used again."""
-        more = self._continued(self._machine, series)
+        more = self._continued(self._begun(), series)
         columns = [
             column.extended(values) for column, values in zip(self._columns, more, strict=True)
         ]
@@ -887,7 +950,7 @@ class _Entry:
 
     def peeked(self, series: Series) -> _Entry:
         """Return the result for a series with more bars; this entry stays as it is."""
-        machine = self._machine.copy()
+        machine = self._begun().copy()
         more = self._continued(machine, series)
         columns = [
             Growing(np.append(column.buffer[: column.length], values), series.bars)
@@ -910,6 +973,13 @@ class _Entry:
             step[0] = column.buffer[since - 1] if since else np.nan
         machine.run([column[new_bars] for column in inputs], list(steps[:, 1:]))
         return [np.take(step, np.cumsum(new_bars)) for step in steps]
+
+
+def _linked(store: Store | str | os.PathLike[str]) -> StoreLink:
+    from .store import Store
+    from .store._link import StoreLink
+
+    return StoreLink(store if isinstance(store, Store) else Store(store))
 
 
 def _inputs(spec: IndicatorSpec, series: Series, source: str) -> list[FloatArray]:

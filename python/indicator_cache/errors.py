@@ -14,6 +14,7 @@ __all__ = [
     "RequestError",
     "SchemaError",
     "StateError",
+    "StoreWarning",
     "UnknownSeriesError",
 ]
 
@@ -109,3 +110,7 @@ class BackendUnavailableError(IndicatorCacheError, ImportError):
 
 class BackendError(IndicatorCacheError, RuntimeError):
     """A backend failed during a computation. Nothing was stored; what was cached is intact."""
+
+
+class StoreWarning(RuntimeWarning):
+    """A store of results is damaged, or cannot be used. Results are right all the same."""
