@@ -21,16 +21,16 @@ _ACTIONS = {
     "verify": (
         "examine every file of a store",
         (
-            "Names those that are not sound results. Exit code 0 when nothing is damaged or foreign, 1 "
-            "when something is. What is being written, or was when its writer was killed, is named "
-            "too, and does no harm."
+            "Names those that are not sound results. Exit code 0 when nothing is damaged or "
+            "foreign, 1 when something is. What is being written, or was when its writer was "
+            "killed, is named too, and does no harm."
         ),
     ),
     "prune": (
         "remove what was used least recently",
         (
-            "Until the store has at most so many bytes; and what writers left unfinished more than an "
-            "hour ago."
+            "Until the store has at most so many bytes; and what writers left unfinished more than "
+            "a minute ago."
         ),
     ),
     "clear": ("remove all results", "Files that no store makes are left alone."),

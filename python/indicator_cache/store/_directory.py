@@ -52,8 +52,9 @@ _ENTRY = re.compile(r"[0-9a-f]{62}\.npy")
 _UNFINISHED = re.compile(r"[0-9a-f]{62}\.npy\.[0-9a-f]{16}\.tmp")
 _UNFINISHED_TAG = re.compile(r"CACHEDIR\.TAG\.[0-9a-f]{16}\.tmp")
 
-#: Seconds after which nobody is believed to be still writing.
-ABANDONED = 3600.0
+#: Seconds without a write after which a writer is believed to be dead. If it was not, it writes the
+#: file once more.
+ABANDONED = 60.0
 
 
 class Usage(NamedTuple):
@@ -263,7 +264,7 @@ def _damage(path: Path) -> str | None:
 def prune(path: str | os.PathLike[str], max_bytes: int) -> Pruned:
     """Remove what was used least recently, until a store has at most so many bytes.
 
-    Also removes what writers began more than an hour ago. Processes that use a result which is
+    Also removes what writers began more than a minute ago. Processes that use a result which is
     removed keep it. What no store makes is left alone, and not counted.
 
     Raises

@@ -232,9 +232,12 @@ def description_in(path: Path) -> bytes:
     """
     try:
         record = np.load(path, mmap_mode="r", allow_pickle=False)
-        return bytes(record["_about"].item())
+        found: object = record["_about"].item()
     except (ValueError, IndexError, EOFError) as error:
         raise DamagedError("it is no result") from error
+    if not isinstance(found, bytes):
+        raise DamagedError("it is no result")
+    return found
 
 
 def _sound(content: _Content) -> bool:

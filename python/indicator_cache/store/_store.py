@@ -183,23 +183,27 @@ class Store:
         try:
             if size > _files.MOST_BYTES or not self._has_room(size):
                 return
-            self._write(path, about, columns, state)
+            if self._write(path, about, columns, state):
+                self._count("written")
         except OSError as error:
             self._refused("written to", error)
-        else:
-            self._count("written")
 
     def _write(
         self, path: Path, about: bytes, columns: Mapping[str, FloatArray], state: bytes
-    ) -> None:
-        try:
-            _files.write(path, about, columns, state)
-        except FileNotFoundError:
-            # The first of its folder; unless it is all gone, and then it is not ours to make again.
-            if not _directory.is_store(self.path):
-                raise
-            path.parent.mkdir(exist_ok=True)
-            _files.write(path, about, columns, state)
+    ) -> bool:
+        """Write a file; whether it is there, unless somebody removes all files of the store."""
+        for _ in range(2):
+            try:
+                _files.write(path, about, columns, state)
+            except FileNotFoundError:
+                # The first of its folder, or removed before it was whole; unless the directory is
+                # gone, which is not ours to make again.
+                if not _directory.is_store(self.path):
+                    raise
+                path.parent.mkdir(exist_ok=True)
+            else:
+                return True
+        return False
 
     def _has_room(self, size: int) -> bool:
         """Whether a file of some size may be written, which it may if others can go for it.
