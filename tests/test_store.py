@@ -628,6 +628,8 @@ def test_a_directory_that_cannot_be_made(nobody: Path) -> None:
 def test_files_that_cannot_be_read(nobody: Path) -> None:
     get(cache_of(nobody))
     the_file(nobody).chmod(0)
+    ((_, kind, reason),) = stores.verify(nobody)
+    assert (kind, reason) == ("damaged", "it cannot be read: Permission denied")
     store = ic.Store(nobody)
     with pytest.warns(StoreWarning, match="cannot be read"):
         assert get(cache_of(store)) == expected()

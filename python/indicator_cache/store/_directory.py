@@ -257,7 +257,11 @@ def _damage(path: Path) -> str | None:
             if entry_path(Path(), name) != Path(*path.parts[-2:]):
                 reason = "it is not the result that its name stands for"
     except _files.DamagedError as error:
-        reason = str(error)
+        return str(error)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
     return reason
 
 
