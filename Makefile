@@ -19,7 +19,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
-  test-golden test-node test-aarch64 npm test-js
+  test-golden test-node test-aarch64 npm test-js bench-store hammer
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,9 @@ accuracy: setup ## measure errors, here and elsewhere; writes docs/accuracy.md
 
 bench: bench-peers ## measure speed and memory beside others; writes docs/performance.md; ARGS=--long: 100,000,000 bars
 	$(BIN)/python -m benchmarks run $(ARGS)
+
+bench-store: setup ## measure when the store beats computing; writes docs/store.md
+	$(BIN)/python -m benchmarks.store
 
 bench-compare: setup ## measure again: what is slower than in the last record
 	$(BIN)/python -m benchmarks compare
@@ -130,6 +133,9 @@ SECONDS_EACH ?= 60
 
 fuzz: $(VENV)/stamp-python ## hostile cases on every instruction set and in WebAssembly; CASES=..., SECONDS_EACH=...
 	PYTHON=$(BIN)/python bash tools/fuzz.sh $(CASES) $(SECONDS_EACH)
+
+hammer: setup ## ten processes on one store, one of them killing others; SECONDS=60
+	STORE_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest -s tests/test_store_processes.py
 
 valgrind: setup ## the extension module under valgrind
 	PYTHON=$(BIN)/python bash tools/valgrind.sh

@@ -49,22 +49,28 @@ from .errors import (
     RequestError,
     SchemaError,
     StateError,
+    StoreWarning,
     UnknownSeriesError,
 )
 from .spec import IndicatorSpec
 from .streams import Stream, restore, stream
 
 if TYPE_CHECKING:
+    from .store import Store
     from .timeframes import align, resample
 else:
+    _LATER = {
+        **dict.fromkeys(("align", "resample"), "timeframes"),
+        "Store": "store",
+    }
 
     def __getattr__(name: str) -> object:
-        """Bring timeframes when they are first used: calendars and zones take their time."""
-        if name not in {"align", "resample"}:
+        """Bring what few programs need when it is first used, since importing it takes its time."""
+        if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from . import timeframes
+        from importlib import import_module
 
-        found = globals()[name] = getattr(timeframes, name)
+        found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
         return found
 
     def __dir__() -> list[str]:
@@ -92,6 +98,8 @@ __all__ = [
     "SchemaError",
     "SeriesView",
     "StateError",
+    "Store",
+    "StoreWarning",
     "Stream",
     "UnknownSeriesError",
     "align",

@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -16,23 +17,27 @@ from ._compute import Result, empty_outputs, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
+from ._memory import CacheStats, ResultStore
 from ._missing import DEFAULT, MissingPolicy, checked_policy, guarded
 from ._numbers import whole
 from ._quality import Quality, QualityArray, QualityMachine
 from ._requests import Request, parse_all
+from ._saved import SavedMachine
 from ._series import FIELDS, Batch, Series, Tail, read_next, read_series, series_of_table
-from ._store import CacheStats, ResultStore
 from ._table import IndicatorTable
 from .errors import (
     BackendError,
     MissingBarError,
     ParameterError,
     SchemaError,
+    StateError,
     UnknownSeriesError,
 )
 from .spec import IndicatorSpec, Value, find_spec
 
 if TYPE_CHECKING:
+    from .store import Store
+    from .store._link import StoreLink
     from .timeframes import Ladder
 
 __all__ = ["CacheStats", "IndicatorCache", "SeriesView"]
@@ -73,13 +78,16 @@ class IndicatorCache(CacheMethods):
     missing
         What to do about missing bars where a call does not tell: ``default``, ``propagate``,
         ``skip`` or ``raise``; see docs/missing.md.
+    store
+        A directory, or a :class:`Store`, in which results are looked for before they are computed,
+        and left for other caches and processes; see docs/store.md. None for none.
 
     Raises
     ------
     SchemaError
         When the bars are not in this form, or differ in length.
     ParameterError
-        When `max_bytes`, `backend` or `missing` is not allowed.
+        When `max_bytes`, `backend`, `missing` or `store` is not allowed.
     BackendUnavailableError
         When the backend asked for cannot be used.
 
@@ -100,6 +108,7 @@ class IndicatorCache(CacheMethods):
         max_bytes: int | None = None,
         backend: str | None = None,
         missing: MissingPolicy = DEFAULT,
+        store: Store | str | os.PathLike[str] | None = None,
     ) -> None:
         if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 0):
             raise ParameterError("max_bytes", max_bytes, "a whole number of bytes, or None")
@@ -108,6 +117,7 @@ class IndicatorCache(CacheMethods):
         native = (self._backend or backends.active()).name == "native"
         self._series = _read_all(bars, native=native)
         self._store: ResultStore[_Entry] = ResultStore(max_bytes)
+        self._link = None if store is None else _linked(store)
         self._appending = threading.Lock()
         # Stays empty where results may be dropped: it does not know what was used last.
         self._recent = {}
@@ -131,6 +141,7 @@ class IndicatorCache(CacheMethods):
         max_bytes: int | None = None,
         backend: str | None = None,
         missing: MissingPolicy = DEFAULT,
+        store: Store | str | os.PathLike[str] | None = None,
     ) -> IndicatorCache:
         """Make a cache over several timeframes from the bars of the shortest.
 
@@ -155,7 +166,7 @@ class IndicatorCache(CacheMethods):
             As for :func:`align`.
         timestamps, zone, naive, session, week_start
             As for :func:`resample`.
-        max_bytes, backend, missing
+        max_bytes, backend, missing, store
             As for the class.
 
         Raises
@@ -191,7 +202,9 @@ class IndicatorCache(CacheMethods):
             session=session,
             week_start=week_start,
         )
-        return _Laddered(ladder, bars, max_bytes=max_bytes, backend=backend, missing=missing)
+        return _Laddered(
+            ladder, bars, max_bytes=max_bytes, backend=backend, missing=missing, store=store
+        )
 
     def __len__(self) -> int:
         """Return the number of bars."""
@@ -206,6 +219,11 @@ class IndicatorCache(CacheMethods):
     def timeframes(self) -> tuple[Any, ...]:
         """The timeframes, in the order of the bars."""
         return tuple(self._series)
+
+    @property
+    def store(self) -> Store | None:
+        """The store that results are shared through, if there is one."""
+        return None if self._link is None else self._link.store
 
     def price_types(self, tf: Hashable) -> tuple[Any, ...]:
         """Return the price types of a timeframe, in the order of the bars."""
@@ -782,7 +800,7 @@ class IndicatorCache(CacheMethods):
                 for key, entry in self._store.items():
                     try:
                         longer = entry.extended(series[entry.tf][entry.pt])
-                    except (BackendError, MemoryError, MissingBarError, SchemaError):
+                    except (BackendError, MemoryError, MissingBarError, SchemaError, StateError):
                         # The result will be computed anew when somebody asks for it.
                         continue
                     extended[key] = longer, longer.size
@@ -869,8 +887,13 @@ class IndicatorCache(CacheMethods):
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
         *_, policy, quality = key
-        kind = _Grades if quality else _Entry
-        entry = kind.computed(key, spec, series, self._computing(policy))
+        backend = self._computing(policy)
+        if quality:
+            entry: _Entry = _Grades.computed(key, spec, series, backend)
+        elif self._link is None:
+            entry = _Entry.computed(key, spec, series, backend)
+        else:
+            entry = _Entry.shared(key, spec, series, backend, self._link)
         return entry, entry.size
 
     def _find(self, tf: Hashable, pt: Hashable) -> Series:
@@ -896,6 +919,8 @@ class _Peek(IndicatorCache):
         self._backend = cache._backend
         self._missing = cache._missing
         self._store = ResultStore(cache._store.max_bytes)
+        # What is made of a bar that is still forming is of use to nobody else.
+        self._link = None
         self._appending = threading.Lock()
         self._recent = {}
         self._quick = 0
@@ -912,8 +937,9 @@ class _Peek(IndicatorCache):
             if self._cache._series is self._before and series is self._find(key[1], key[2]):
                 held = self._cache._store.peek(key)
                 if held is not None:
-                    entry = held.peeked(series)
-                    return entry, entry.size
+                    with suppress(StateError):
+                        entry = held.peeked(series)
+                        return entry, entry.size
         return super()._compute(key, spec, series)
 
 
@@ -928,6 +954,7 @@ class _Laddered(IndicatorCache):
         max_bytes: int | None,
         backend: str | None,
         missing: MissingPolicy,
+        store: Store | str | os.PathLike[str] | None,
     ) -> None:
         tables, self._ladder = ladder.taken(bars)
         # Nobody else has these columns, or may write to them.
@@ -935,7 +962,7 @@ class _Laddered(IndicatorCache):
             tf: {pt: series_of_table(f"{tf} {pt}", table, lent=True) for pt, table in sides.items()}
             for tf, sides in tables.items()
         }
-        super().__init__(series, max_bytes=max_bytes, backend=backend, missing=missing)
+        super().__init__(series, max_bytes=max_bytes, backend=backend, missing=missing, store=store)
         self._climbing = threading.Lock()
 
     def append(self, bars: object) -> None:
@@ -1055,7 +1082,11 @@ class _Entry:
     _nothing: float = np.nan
 
     def __init__(
-        self, key: _Key, spec: IndicatorSpec, machine: _Machine, columns: list[Growing[Any]]
+        self,
+        key: _Key,
+        spec: IndicatorSpec,
+        machine: _Machine | SavedMachine,
+        columns: list[Growing[Any]],
     ) -> None:
         self._key = key
         self._spec = spec
@@ -1119,9 +1150,41 @@ class _Entry:
             outputs = [np.take(column, begun) for column in steps]
         return cls(key, spec, machine, [Growing(column, len(column)) for column in outputs])
 
+    @classmethod
+    def shared(
+        cls,
+        key: _Key,
+        spec: IndicatorSpec,
+        series: Series,
+        backend: backends.Backend,
+        link: StoreLink,
+    ) -> _Entry:
+        """Take a result from a store, or compute it and leave it there."""
+        _, tf, pt, source, params, stepwise, policy, _ = key
+        names = [source if name == "x" else name for name in spec.inputs]
+        about = link.about(spec, params, (tf, pt), series, names, stepwise=stepwise, missing=policy)
+        found = link.load(about, spec, series.bars)
+        if found is not None:
+            taken = len(series.steps()[0]) if stepwise else series.bars
+            machine = SavedMachine(found.state, spec, params, taken, backend.name, policy)
+            return cls(key, spec, machine, [Growing(one, series.bars) for one in found.columns])
+        entry = cls.computed(key, spec, series, backend)
+        begun = entry._begun()
+        # The quality of results is computed sooner than it is read, and not shared.
+        if not isinstance(begun, QualityMachine):
+            columns = [column.buffer for column in entry._columns]
+            link.save(about, spec, columns, bytes(begun.save()))
+        return entry
+
+    def _begun(self) -> _Machine:
+        """Return the machine to go on with."""
+        if isinstance(self._machine, SavedMachine):
+            self._machine = self._machine.restored()
+        return self._machine
+
     def extended(self, series: Series) -> _Entry:
         """Go on with the bars that the series has more. This entry must not be used again."""
-        more = self._continued(self._machine, series)
+        more = self._continued(self._begun(), series)
         columns = [
             column.extended(values) for column, values in zip(self._columns, more, strict=True)
         ]
@@ -1129,7 +1192,7 @@ class _Entry:
 
     def peeked(self, series: Series) -> _Entry:
         """Return the result for a series with more bars; this entry stays as it is."""
-        machine = self._machine.copy()
+        machine = self._begun().copy()
         more = self._continued(machine, series)
         columns = [
             Growing(np.append(column.buffer[: column.length], values), series.bars)
@@ -1198,6 +1261,13 @@ def _asked(
     if source is not None and spec.inputs != ("x",):
         raise ParameterError("source", source, f"left out: {name} has inputs of its own")
     return spec, "close" if source is None else source, values
+
+
+def _linked(store: Store | str | os.PathLike[str]) -> StoreLink:
+    from .store import Store
+    from .store._link import StoreLink
+
+    return StoreLink(store if isinstance(store, Store) else Store(store))
 
 
 def _inputs(spec: IndicatorSpec, series: Series, source: str) -> list[FloatArray]:

@@ -15,6 +15,7 @@ __all__ = [
     "RequestError",
     "SchemaError",
     "StateError",
+    "StoreWarning",
     "UnknownSeriesError",
 ]
 
@@ -139,3 +140,7 @@ class BackendUnavailableError(IndicatorCacheError, ImportError):
 
 class BackendError(IndicatorCacheError, RuntimeError):
     """A backend failed during a computation. Nothing was stored; what was cached is intact."""
+
+
+class StoreWarning(RuntimeWarning):
+    """A store of results is damaged, or cannot be used. Results are right all the same."""

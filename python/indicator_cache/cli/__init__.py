@@ -1,7 +1,8 @@
-"""The command ``indicator-cache``: ``doctor``, ``list`` and ``compute``.
+"""The command ``indicator-cache``: ``doctor``, ``list``, ``compute`` and ``store``.
 
 Exit codes: 0 done; 1 the machine is at fault (``doctor`` found something broken, a computation
-failed); 2 the request cannot be met, with one line that says why; 130 interrupted.
+failed, a store has damaged files); 2 the request cannot be met, with one line that says why; 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..errors import (
     MissingBarError,
     RequestError,
 )
-from . import compute, doctor, listing
+from . import compute, doctor, listing, store
 from .errors import CommandError, one_line
 
 __all__ = ["main"]
@@ -63,6 +64,8 @@ def _run(options: argparse.Namespace) -> int:
         return doctor.run(as_json=options.json)
     if options.command == "list":
         return listing.run(options.name)
+    if options.command == "store":
+        return store.run(options)
     return compute.run(
         options.file, options.indicator, options.output, options.source, options.missing
     )
@@ -149,5 +152,14 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT,
         metavar="POLICY",
         help=f"what to do about missing bars: {', '.join(POLICIES)} (default)",
+    )
+
+    store.add_to(
+        commands.add_parser(
+            "store",
+            help="look after a store of results on disk",
+            description="Look after a directory that was given to IndicatorCache as its store.",
+            allow_abbrev=False,
+        )
     )
     return parser

@@ -18,7 +18,7 @@ class CacheStats(NamedTuple):
     hits: int
     """Answers from memory. Threads that ask at the same instant may be counted as one."""
     misses: int
-    """Computations."""
+    """Computations, and results taken from a store on disk."""
     evictions: int
     """Results dropped to stay within ``max_bytes``."""
     entries: int
