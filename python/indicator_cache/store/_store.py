@@ -8,8 +8,9 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from .._arrays import FloatArray
 from ..backends import flushes_to_zero
@@ -19,7 +20,8 @@ from ._identity import name_of
 
 __all__ = ["Store", "StoreStats"]
 
-Verify = Literal["first", "always", "never"]
+#: When to compare the checksum of a file.
+_VERIFY = ("first", "always", "never")
 
 #: Part of the bound that a process may fill before it looks again at what others have written.
 _SLACK = 16
@@ -100,14 +102,14 @@ class Store:
         path: str | os.PathLike[str],
         *,
         max_bytes: int | None = None,
-        verify: Verify = "first",
+        verify: Literal["first", "always", "never"] = "first",
     ) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise ParameterError("store", path, "a path, or a Store")
         if max_bytes is not None:
             _directory.checked_bytes("max_bytes", max_bytes)
-        if verify not in get_args(Verify):
-            raise ParameterError("verify", verify, f"one of {', '.join(get_args(Verify))}")
+        if verify not in _VERIFY:
+            raise ParameterError("verify", verify, f"one of {', '.join(_VERIFY)}")
         _files.library_of_checksums()
         #: The directory.
         self.path = Path(path).absolute()
@@ -133,7 +135,7 @@ class Store:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the settings: another process opens the same directory, with its own counts."""
-        return _again, (str(self.path), self.max_bytes, self.verify)
+        return partial(Store, str(self.path), max_bytes=self.max_bytes, verify=self.verify), ()
 
     def stats(self) -> StoreStats:
         """Return what happened through this store."""
@@ -249,10 +251,6 @@ class Store:
         if not warned:
             reason = error.strerror or str(error)
             _warn(f"{self.path} cannot be {what} ({reason}): going on without the store")
-
-
-def _again(path: str, max_bytes: int | None, verify: Verify) -> Store:
-    return Store(path, max_bytes=max_bytes, verify=verify)
 
 
 def _warn(message: str) -> None:
