@@ -43,6 +43,7 @@ from .errors import (
     BackendUnavailableError,
     IndicatorCacheError,
     ParameterError,
+    PlanError,
     RequestError,
     SchemaError,
     StateError,
@@ -52,16 +53,23 @@ from .spec import IndicatorSpec
 from .streams import Stream, restore, stream
 
 if TYPE_CHECKING:
+    from ._groups import compute
+    from ._sweep import Sweep, SweepResult, sweep
     from .timeframes import align, resample
 else:
+    _LATER = {
+        **dict.fromkeys(("align", "resample"), "timeframes"),
+        **dict.fromkeys(("Sweep", "SweepResult", "sweep"), "_sweep"),
+        "compute": "_groups",
+    }
 
     def __getattr__(name: str) -> object:
-        """Bring timeframes when they are first used: calendars and zones take their time."""
-        if name not in {"align", "resample"}:
+        """Bring what few programs need when it is first used, since importing it takes its time."""
+        if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from . import timeframes
+        from importlib import import_module
 
-        found = globals()[name] = getattr(timeframes, name)
+        found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
         return found
 
     def __dir__() -> list[str]:
@@ -82,11 +90,14 @@ __all__ = [
     "IndicatorTable",
     "MacdResult",
     "ParameterError",
+    "PlanError",
     "RequestError",
     "SchemaError",
     "SeriesView",
     "StateError",
     "Stream",
+    "Sweep",
+    "SweepResult",
     "UnknownSeriesError",
     "align",
     "atr",
@@ -95,6 +106,7 @@ __all__ = [
     "bollinger",
     "catalog",
     "choppiness",
+    "compute",
     "dmi",
     "ema",
     "errors",
@@ -111,6 +123,7 @@ __all__ = [
     "sma",
     "spec",
     "stream",
+    "sweep",
     "true_range",
     "use_backend",
     "zscore",

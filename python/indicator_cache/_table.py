@@ -12,10 +12,17 @@ import numpy.typing as npt
 
 from ._arrays import FloatArray
 
-__all__ = ["ArrowColumn", "IndicatorTable", "pyarrow_column"]
+__all__ = ["ArrowColumn", "IndicatorTable", "library", "pyarrow_column", "pyarrow_times"]
 
 
-def _library(name: str, extra: str, purpose: str) -> ModuleType:
+def library(name: str, extra: str, purpose: str) -> ModuleType:
+    """Return an optional library.
+
+    Raises
+    ------
+    ImportError
+        With the extra that brings it.
+    """
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -34,8 +41,14 @@ def pyarrow_column(values: FloatArray) -> Any:  # noqa: ANN401 - pyarrow has no 
 
     Made of buffers, because the ways that pyarrow offers import pandas.
     """
-    pa = _library("pyarrow", "pyarrow", "a pyarrow result")
+    pa = library("pyarrow", "pyarrow", "a pyarrow result")
     return _pyarrow_array(pa, pa.float64(), values, _present(values))
+
+
+def pyarrow_times(times: npt.NDArray[Any], zone: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return timestamps as a ``pyarrow.Array``."""
+    pa = library("pyarrow", "pyarrow", "a pyarrow result")
+    return _pyarrow_array(pa, *_as_stored(pa, times, zone))
 
 
 def _pyarrow_array(
@@ -107,7 +120,7 @@ class ArrowColumn:
 
 
 def _nanoarrow() -> ModuleType:
-    return _library("nanoarrow", "arrow", "handing over Arrow data")
+    return library("nanoarrow", "arrow", "handing over Arrow data")
 
 
 def _nanoarrow_column(values: FloatArray) -> Any:  # noqa: ANN401 - a nanoarrow.c_array.CArray
@@ -196,7 +209,7 @@ class IndicatorTable:
 
     def to_pandas(self) -> Any:  # noqa: ANN401 - pandas is optional
         """Return a ``pandas.DataFrame``; missing values are NaN, `metadata` is in ``attrs``."""
-        pd = _library("pandas", "pandas", "to_pandas")
+        pd = library("pandas", "pandas", "to_pandas")
         columns: dict[str, Any] = {}
         if self.timestamp is not None:
             times = pd.Series(self.timestamp)
@@ -209,7 +222,7 @@ class IndicatorTable:
 
     def to_polars(self) -> Any:  # noqa: ANN401 - polars is optional
         """Return a ``polars.DataFrame``; missing values are null."""
-        pl = _library("polars", "polars", "to_polars")
+        pl = library("polars", "polars", "to_polars")
         columns = [pl.Series(name, x, nan_to_null=True) for name, x in self.columns.items()]
         if self.timestamp is not None:
             times = self.timestamp
@@ -223,10 +236,10 @@ class IndicatorTable:
 
     def to_arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
         """Return a ``pyarrow.Table`` on the memory of the arrays; missing values are null."""
-        pa = _library("pyarrow", "pyarrow", "to_arrow")
+        pa = library("pyarrow", "pyarrow", "to_arrow")
         arrays = [pyarrow_column(column) for column in self.columns.values()]
         if self.timestamp is not None:
-            arrays.insert(0, _pyarrow_array(pa, *_as_stored(pa, self.timestamp, self.zone)))
+            arrays.insert(0, pyarrow_times(self.timestamp, self.zone))
         return pa.table(arrays, names=self.names).replace_schema_metadata(self._bytes())
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
+from .. import _files as files
 from .._arrays import FloatArray, as_column
 from .._frames import FIELDS
 from .._table import pyarrow_column
@@ -213,22 +212,11 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     CommandError
         When it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with files.whole_file(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
-    except BaseException as error:
-        # It may not be there; and no failure to remove it is worth hiding the reason.
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise CommandError(f"cannot write {path}: {one_line(error)}") from error
-        raise
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {one_line(error)}") from error
 
 
 def write(table: Table, file: BinaryIO, *, parquet: bool) -> None:

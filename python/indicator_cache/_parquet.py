@@ -1,0 +1,218 @@
+"""Sweeps as Parquet files: one for each series, whole or not at all, and none written twice.
+
+A file tells in its metadata what it was made of, as two digests: of the plan, and of the bars. By
+them a sweep that is started again knows what is done. The plan counts in the revisions of the
+kernels and not the version of the package, since results change with those alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+
+from ._files import TEMPORARY, whole_file
+from ._plan import Problems, digest
+from ._sweep import OneSeries, Sweep, SweepResult
+from ._table import library, pyarrow_column, pyarrow_times
+from .errors import SchemaError
+
+__all__ = ["Written", "check_folder", "file_names", "write_series"]
+
+#: Names in the metadata of a file.
+_PLAN, _BARS = b"indicator_cache.plan", b"indicator_cache.bars"
+
+#: Characters of a file's name that the series may take up.
+_LONGEST = 150
+
+
+class Written(NamedTuple):
+    """What became of a sweep's files."""
+
+    written: list[Path]
+    kept: list[Path]
+    """Those that were there, from the same sweep over the same bars."""
+
+
+def write_series(
+    sweep: Sweep,
+    folder: Path,
+    count: Callable[[int], object],
+    names: Mapping[Any, str] | None = None,
+) -> Written:
+    """Write the file of every series that has none yet.
+
+    `names` are those of the files, where the sweep does not have all series of its folder.
+
+    Raises
+    ------
+    PlanError
+        When there are files of another sweep.
+    OSError
+        When something cannot be written.
+    """
+    library("pyarrow.parquet", "pyarrow", "writing Parquet files")
+    names = names or file_names(sweep.by, [one.key for one in sweep.series])
+    plan = digest(sweep.requests)
+    folder.mkdir(parents=True, exist_ok=True)
+    check_folder(folder, plan, names.values())
+    _sweep_up(folder, {names[one.key] for one in sweep.series})
+    done = Written([], [])
+    for one in sweep.series:
+        path = folder / names[one.key]
+        made_of = {_PLAN: plan.encode(), _BARS: _digest_of_bars(one).encode()}
+        if made_of.items() <= _metadata(path).items():
+            count(len(sweep.requests))
+            done.kept.append(path)
+            continue
+        with whole_file(path) as file:
+            _write(sweep, one, file, made_of, count)
+        done.written.append(path)
+    return done
+
+
+def check_folder(folder: Path, plan: str, names: Iterable[str]) -> None:
+    """Refuse to write over files of another sweep.
+
+    Raises
+    ------
+    PlanError
+        When there are some; it names all of them.
+    """
+    problems = Problems()
+    for name in names:
+        path = folder / name
+        if path.exists() and _metadata(path).get(_PLAN) != plan.encode():
+            problems.add(
+                SchemaError(str(path), "is of another sweep; remove it, or choose another folder")
+            )
+    problems.check()
+
+
+def file_names(by: Sequence[str], keys: Sequence[Any]) -> dict[Any, str]:
+    """Return what the files of series are called: ``symbol=AAPL.parquet``.
+
+    Whatever a series is called, its file can be on any system: odd characters are written as in
+    addresses, and names that are too long, or the same but for their case, end in a digest.
+    """
+    by = by or ("timeframe", "price_type")
+    stems = {key: _stem(by, key) for key in keys}
+    seen: dict[str, int] = {}
+    for stem in stems.values():
+        seen[stem.casefold()] = seen.get(stem.casefold(), 0) + 1
+    return {
+        key: (stem if seen[stem.casefold()] == 1 and len(stem) <= _LONGEST else _unique(stem, key))
+        + ".parquet"
+        for key, stem in stems.items()
+    }
+
+
+def _stem(by: Sequence[str], key: Any) -> str:  # noqa: ANN401 - whatever series are called
+    if key is None:
+        return "series"
+    return ",".join(f"{quote(name, '')}={quote(value, '')}" for name, value in _named(by, key))
+
+
+def _named(by: Sequence[str], key: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - likewise
+    values = key if isinstance(key, tuple) else (key,)
+    return [(name, str(value)) for name, value in zip(by, values, strict=True)]
+
+
+def _unique(stem: str, key: Hashable) -> str:
+    return f"{stem[:_LONGEST]}~{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}"
+
+
+def _sweep_up(folder: Path, names: set[str]) -> None:
+    """Remove what was left of these files by a process that was killed."""
+    for path in folder.glob(TEMPORARY.format(name="*", token="*")):
+        name, _, _ = path.name[1:].removesuffix(".tmp").rpartition(".")
+        if name in names:
+            path.unlink(missing_ok=True)
+
+
+def _metadata(path: Path) -> dict[bytes, bytes]:
+    """Return what a file says of itself; nothing where it is no such file."""
+    pq = library("pyarrow.parquet", "pyarrow", "reading Parquet files")
+    try:
+        return pq.read_schema(path).metadata or {}
+    except (OSError, ValueError):
+        # There is none, or it is something else.
+        return {}
+
+
+def _digest_of_bars(series: OneSeries) -> str:
+    digest = hashlib.sha256(repr((series.key, series.bars, series.zone)).encode())
+    for name, column in sorted(series.columns.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(column).view(np.uint8))
+    if series.times is not None:
+        digest.update(str(series.times.dtype).encode())
+        digest.update(np.ascontiguousarray(series.times).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _write(
+    sweep: Sweep,
+    series: OneSeries,
+    file: BinaryIO,
+    made_of: Mapping[bytes, bytes],
+    count: Callable[[int], object],
+) -> None:
+    pa = library("pyarrow", "pyarrow", "writing Parquet files")
+    pq = library("pyarrow.parquet", "pyarrow", "writing Parquet files")
+    keys = _key_columns(pa, sweep.by, series.key)
+    times = None if series.times is None else pyarrow_times(series.times, series.zone)
+    words = pa.dictionary(pa.int32(), pa.string())
+    fields = [pa.field(name, array.type) for name, array in keys.items()]
+    fields += [pa.field("result", words), pa.field("bar", pa.int64())]
+    counted = ["bar"]
+    if times is not None:
+        fields.append(pa.field("timestamp", times.type))
+        counted.append("timestamp")
+    fields.append(pa.field("value", pa.float64()))
+    schema = pa.schema(fields, metadata=dict(made_of))
+    with pq.ParquetWriter(
+        file,
+        schema,
+        use_dictionary=[*keys, "result"],
+        column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED"),
+        # Results have hardly any redundancy; looking for it takes longer than computing them.
+        compression={**dict.fromkeys(schema.names, "zstd"), "value": "none"},
+    ) as writer:
+        for result in sweep.of([series]):
+            group = _row_group(pa, schema, result, keys, times, series.bars)
+            writer.write_table(group, row_group_size=max(len(group), 1))
+            count(1)
+
+
+def _row_group(
+    pa: Any,  # noqa: ANN401 - pyarrow has no types
+    schema: Any,  # noqa: ANN401
+    result: SweepResult,
+    keys: Mapping[str, Any],
+    times: Any,  # noqa: ANN401
+    bars: int,
+) -> Any:  # noqa: ANN401
+    parts = []
+    for name, values in result.columns.items():
+        columns = {key: array.take(pa.nulls(bars, pa.int8()).fill_null(0)) for key, array in keys.items()}
+        words = pa.DictionaryArray.from_arrays(np.zeros(bars, np.int32), pa.array([name]))
+        columns |= {"result": words, "bar": np.arange(bars)}
+        if times is not None:
+            columns["timestamp"] = times
+        parts.append(pa.table({**columns, "value": pyarrow_column(values)}, schema=schema))
+    return pa.concat_tables(parts).unify_dictionaries()
+
+
+def _key_columns(pa: Any, by: tuple[str, ...], key: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return one value for each of the columns that tell series apart."""
+    if key is None:
+        return {}
+    if not by:
+        return {name: pa.array([value]) for name, value in _named(("timeframe", "price_type"), key)}
+    values = key if len(by) > 1 else (key,)
+    return {name: pa.array([value]) for name, value in zip(by, values, strict=True)}
