@@ -257,6 +257,8 @@ def _keys(table: Table, by: tuple[str, ...]) -> tuple[list[Any], IndexArray]:
     if not by:
         return [None] if len(table) else [], codes
     parts = [_encoded(table.column(name), name) for name in by]
+    if len(parts) == 1:
+        return parts[0]
     for values, part in parts:
         codes = codes * len(values) + part
     _, first, ranked = np.unique(codes, return_index=True, return_inverse=True)
@@ -264,11 +266,11 @@ def _keys(table: Table, by: tuple[str, ...]) -> tuple[list[Any], IndexArray]:
     place[np.argsort(first)] = np.arange(len(first))
     rows = np.sort(first)
     names = [[values[code] for code in part[rows].tolist()] for values, part in parts]
-    return names[0] if len(by) == 1 else [*zip(*names, strict=True)], place[ranked]
+    return [*zip(*names, strict=True)], place[ranked]
 
 
 def _encoded(column: Any, name: str) -> tuple[list[Any], IndexArray]:  # noqa: ANN401 - of pyarrow
-    """Return the different values of a column, and which of them each row has."""
+    """Return the values of a column as they first appear, and which of them each row has."""
     pa = library("pyarrow", "pyarrow", "a table of many series")
     if column.null_count:
         row = next(at for at, value in enumerate(column) if not value.is_valid)

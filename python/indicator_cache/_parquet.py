@@ -16,10 +16,10 @@ from urllib.parse import quote
 import numpy as np
 
 from ._files import TEMPORARY, whole_file
-from ._plan import Problems, digest
+from ._plan import digest
 from ._sweep import OneSeries, Sweep, SweepResult
 from ._table import library, pyarrow_column, pyarrow_times
-from .errors import SchemaError
+from .errors import PlanError, SchemaError
 
 __all__ = ["Written", "check_folder", "file_names", "write_series"]
 
@@ -81,16 +81,17 @@ def check_folder(folder: Path, plan: str, names: Iterable[str]) -> None:
     Raises
     ------
     PlanError
-        When there are some; it names all of them.
+        When there are some.
     """
-    problems = Problems()
-    for name in names:
-        path = folder / name
-        if path.exists() and _metadata(path).get(_PLAN) != plan.encode():
-            problems.add(
-                SchemaError(str(path), "is of another sweep; remove it, or choose another folder")
-            )
-    problems.check()
+    others = [
+        path
+        for path in map(folder.joinpath, names)
+        if path.exists() and _metadata(path).get(_PLAN) != plan.encode()
+    ]
+    if others:
+        what = f"{len(others)} files are of another sweep, {others[0].name} the first"
+        problem = SchemaError(str(folder), f"{what}; remove them, or choose another folder")
+        raise PlanError((problem,))
 
 
 def file_names(by: Sequence[str], keys: Sequence[Any]) -> dict[Any, str]:

@@ -1,4 +1,4 @@
-"""The command ``indicator-cache``: ``doctor``, ``list`` and ``compute``.
+"""The command ``indicator-cache``: ``doctor``, ``list``, ``compute`` and ``sweep``.
 
 Exit codes: 0 done; 1 the machine is at fault (``doctor`` found something broken, a computation
 failed); 2 the request cannot be met, with one line that says why; 130 interrupted.
@@ -10,12 +10,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .._frames import FIELDS
 from .._generated.catalog import VERSION
-from ..errors import BackendUnavailableError, IndicatorCacheError, RequestError
-from . import compute, doctor, listing
+from ..errors import BackendUnavailableError, IndicatorCacheError, PlanError, RequestError
+from . import compute, doctor, listing, sweep
 from .errors import CommandError, one_line
 
 __all__ = ["main"]
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(options)
         # Here rather than when Python ends, where nobody could handle an error.
         sys.stdout.flush()
-    except (CommandError, RequestError, BackendUnavailableError) as error:
+    except (CommandError, PlanError, RequestError, BackendUnavailableError) as error:
         return _fail(_REFUSED, error)
     except (IndicatorCacheError, MemoryError) as error:
         return _fail(_FAILED, error)
@@ -57,6 +57,16 @@ def _run(options: argparse.Namespace) -> int:
         return doctor.run(as_json=options.json)
     if options.command == "list":
         return listing.run(options.name)
+    if options.command == "sweep":
+        return sweep.run(
+            options.dataset,
+            options.indicator,
+            options.output,
+            by=options.by,
+            source=options.source,
+            threads=options.threads,
+            dask=options.dask,
+        )
     return compute.run(options.file, options.indicator, options.output, options.source)
 
 
@@ -136,4 +146,55 @@ def _parser() -> argparse.ArgumentParser:
         default="close",
         help="column for indicators that read a single one (close)",
     )
+    _add_sweep(commands)
     return parser
+
+
+def _add_sweep(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name for it
+    command = commands.add_parser(
+        "sweep",
+        help="compute indicators for many parameters over many series",
+        description="Compute indicators for many parameters over every series of a dataset, and "
+        "write a Parquet file for each. What is there from a sweep that was stopped is not made "
+        "again.",
+        epilog="An indicator is NAME[:[PARAMETER=]VALUE,...][@SOURCE]. A value is a number, a "
+        "range FIRST..LAST that includes both, or FIRST..LAST..STEP: ema:5..200, rsi:7,14,21, "
+        "bollinger:period=10..50,std_factor=1.5..2.5..0.5. Every combination is computed.",
+        allow_abbrev=False,
+    )
+    command.add_argument(
+        "dataset", metavar="DATASET", help="bars: .parquet, .csv, .csv.gz, or a folder of .parquet"
+    )
+    command.add_argument(
+        "-i",
+        "--indicator",
+        action="append",
+        required=True,
+        metavar="INDICATOR",
+        help="what to compute; may be given many times",
+    )
+    command.add_argument(
+        "-o", "--output", required=True, metavar="FOLDER", help="where to write the files"
+    )
+    command.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column that tells the series apart; may be given many times",
+    )
+    command.add_argument(
+        "--source",
+        type=str.lower,
+        choices=FIELDS,
+        default="close",
+        help="column for indicators that read a single one (close)",
+    )
+    command.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="results computed at once (1)"
+    )
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="have it done by the workers of this Dask scheduler, which see the same files",
+    )
