@@ -24,7 +24,16 @@ from ._requests import Request
 from ._table import library, pyarrow_column
 from .errors import SchemaError
 
-__all__ = ["Grouped", "Table", "as_arrow", "by_names", "check_table", "compute", "read_grouped"]
+__all__ = [
+    "Grouped",
+    "Table",
+    "as_arrow",
+    "by_names",
+    "check_table",
+    "compute",
+    "read_grouped",
+    "series_codes",
+]
 
 #: A pyarrow.Table, or a part of one; pyarrow has no types of its own.
 Table: TypeAlias = Any
@@ -267,6 +276,17 @@ def _keys(table: Table, by: tuple[str, ...]) -> tuple[list[Any], IndexArray]:
     rows = np.sort(first)
     names = [[values[code] for code in part[rows].tolist()] for values, part in parts]
     return [*zip(*names, strict=True)], place[ranked]
+
+
+def series_codes(table: Table, by: tuple[str, ...]) -> IndexArray:
+    """Return for each row a number that tells which series it is of.
+
+    Raises
+    ------
+    SchemaError
+        When a key is null.
+    """
+    return _keys(table, by)[1]
 
 
 def _encoded(column: Any, name: str) -> tuple[list[Any], IndexArray]:  # noqa: ANN401 - of pyarrow

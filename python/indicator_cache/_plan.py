@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, TypeAlias
 
@@ -33,6 +33,13 @@ class Problems:
     def add(self, error: IndicatorCacheError) -> None:
         """Note a problem."""
         self.found.append(error)
+
+    def extend(self, attempt: Callable[[], object]) -> None:
+        """Note what else is wrong, by trying."""
+        try:
+            attempt()
+        except PlanError as error:
+            self.found.extend(error.problems)
 
     def check(self) -> None:
         """Raise what was found.
