@@ -37,8 +37,12 @@ def compute(
     zone = frame.sparkSession.conf.get("spark.sql.session.timeZone")
     planned = task.plan(to_arrow_schema(frame.schema, timezone=zone).empty_table())
 
+    schema = from_arrow_schema(planned.schema)
+    # Groups come with the zone of the session, and results are expected in UTC.
+    types = to_arrow_schema(schema, timezone="UTC")
+
     # Spark looks at the number of its arguments, so it has to be a function.
     def of_group(group: object) -> object:
-        return task(group)
+        return task(group).cast(types)
 
-    return frame.groupBy(*task.by).applyInArrow(of_group, from_arrow_schema(planned.schema))
+    return frame.groupBy(*task.by).applyInArrow(of_group, schema)
