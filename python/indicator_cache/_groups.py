@@ -266,16 +266,22 @@ def _keys(table: Table, by: tuple[str, ...]) -> tuple[list[Any], IndexArray]:
     if not by:
         return [None] if len(table) else [], codes
     parts = [_encoded(table.column(name), name) for name in by]
-    if len(parts) == 1:
-        return parts[0]
     for values, part in parts:
         codes = codes * len(values) + part
-    _, first, ranked = np.unique(codes, return_index=True, return_inverse=True)
+    rows, codes = _as_they_appear(codes)
+    names = [[values[code] for code in part[rows].tolist()] for values, part in parts]
+    return names[0] if len(by) == 1 else [*zip(*names, strict=True)], codes
+
+
+def _as_they_appear(codes: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """Return where each code first appears, and the codes numbered in that order."""
+    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else codes
+    # Mostly series come one after the other, and few rows are to be looked at.
+    _, first, ranked = np.unique(codes[starts], return_index=True, return_inverse=True)
     place = np.empty_like(first)
     place[np.argsort(first)] = np.arange(len(first))
-    rows = np.sort(first)
-    names = [[values[code] for code in part[rows].tolist()] for values, part in parts]
-    return [*zip(*names, strict=True)], place[ranked]
+    lengths = np.diff(np.append(starts, len(codes)))
+    return starts[np.sort(first)], np.repeat(place[ranked], lengths)
 
 
 def series_codes(table: Table, by: tuple[str, ...]) -> IndexArray:
@@ -290,23 +296,25 @@ def series_codes(table: Table, by: tuple[str, ...]) -> IndexArray:
 
 
 def _encoded(column: Any, name: str) -> tuple[list[Any], IndexArray]:  # noqa: ANN401 - of pyarrow
-    """Return the values of a column as they first appear, and which of them each row has."""
+    """Return the values that a column can have, and which of them each row has."""
     pa = library("pyarrow", "pyarrow", "a table of many series")
     if column.null_count:
         row = next(at for at, value in enumerate(column) if not value.is_valid)
         raise SchemaError(name, f"null at row {row}, which is of no series then")
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.large_string())
-    try:
-        encoded = column.dictionary_encode().unify_dictionaries()
-    except pa.ArrowNotImplementedError as error:
-        raise SchemaError(name, f"series cannot be told apart by {column.type}") from error
-    if not encoded.num_chunks:
-        return [], np.empty(0, np.intp)
-    parts = [chunk.indices.to_numpy() for chunk in encoded.chunks]
-    return encoded.chunk(0).dictionary.to_pylist(), np.concatenate(parts).astype(np.intp)
+    if not pa.types.is_dictionary(column.type):
+        try:
+            column = column.dictionary_encode()
+        except pa.ArrowNotImplementedError as error:
+            raise SchemaError(name, f"series cannot be told apart by {column.type}") from error
+    places: dict[Any, int] = {}
+    parts = [np.empty(0, np.intp)]
+    for chunk in column.chunks:
+        # Each chunk may have a dictionary of its own.
+        own = [places.setdefault(value, len(places)) for value in chunk.dictionary.to_pylist()]
+        parts.append(np.array(own, np.intp)[chunk.indices.to_numpy()])
+    return [*places], np.concatenate(parts)
 
 
 def _check_times(
