@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from .._frames import FIELDS
 from .errors import CommandError, one_line
@@ -13,9 +14,18 @@ from .tables import TIMES, Table, is_parquet, positions, read
 import pyarrow as pa  # isort: skip
 import pyarrow.dataset as pads  # isort: skip
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "Group"]
 
 _FAILURES = (OSError, ValueError, pa.ArrowException)
+
+
+class Group(NamedTuple):
+    """The series that have one value in the first column that tells series apart."""
+
+    bars: dict[Any, int]
+    """How many bars each series has."""
+    files: dict[str, None]
+    """Where they are, in order."""
 
 
 class Dataset:
@@ -45,8 +55,8 @@ class Dataset:
         }
 
     @classmethod
-    def at(cls, place: str, by: tuple[str, ...]) -> Self:
-        """Open a dataset.
+    def at(cls, place: str, by: tuple[str, ...], files: Sequence[str] = ()) -> Self:
+        """Open a dataset, or some files of one.
 
         Raises
         ------
@@ -59,7 +69,8 @@ class Dataset:
         try:
             if path.is_dir() or is_parquet(path):
                 # Columns that are in the names of folders, as symbol=AAPL, are columns too.
-                return cls(pads.dataset(path, format="parquet", partitioning="hive"), by)
+                where = [*files] or path
+                return cls(pads.dataset(where, format="parquet", partitioning="hive"), by)
         except _FAILURES as error:
             raise CommandError(f"cannot read {place}: {one_line(error)}") from error
         return cls(pads.dataset(read(path, [], one_series=False)), by)
@@ -69,24 +80,20 @@ class Dataset:
         kinds = {name: self._rows.schema.field(own).type for name, own in self._columns.items()}
         return pa.schema(kinds.items()).empty_table()
 
-    def counts(self, by: tuple[str, ...]) -> dict[Any, dict[Any, int]]:
-        """Return the bars of every series, by the value of the first column of `by` and by key."""
+    def series(self, by: tuple[str, ...]) -> dict[Any, Group]:
+        """Return what series there are, by the value of the first column of `by`."""
         if not by:
-            return {None: {None: self._rows.count_rows()}}
-        counts: dict[Any, dict[Any, int]] = {}
+            return {None: Group({None: self._rows.count_rows()}, {})}
+        found: dict[Any, Group] = {}
         columns = {name: pads.field(self._columns[name]) for name in by}
-        for batch in self._rows.to_batches(columns=columns):
-            table = pa.Table.from_batches([batch])
-            for name in by:
-                if table.column(name).null_count:
-                    raise CommandError(f"column {name} has nulls, which are of no series")
-            found = table.group_by([*by], use_threads=False).aggregate([([], "count_all")])
-            *keys, rows = (found.column(name).to_pylist() for name in (*by, "count_all"))
-            for key, count in zip(zip(*keys, strict=True), rows, strict=True):
-                of_first = counts.setdefault(key[0], {})
-                whole = key if len(by) > 1 else key[0]
-                of_first[whole] = of_first.get(whole, 0) + count
-        return counts
+        for fragment in self._rows.get_fragments():
+            for batch in fragment.to_batches(schema=self._rows.schema, columns=columns):
+                for key, count in _counted(pa.Table.from_batches([batch]), by):
+                    group = found.setdefault(key[0], Group({}, {}))
+                    whole = key if len(by) > 1 else key[0]
+                    group.bars[whole] = group.bars.get(whole, 0) + count
+                    group.files.update(dict.fromkeys(_path(fragment)))
+        return found
 
     def read(self, by: tuple[str, ...], first: list[Any] | None) -> Table:
         """Return the rows of some series, all columns that have a meaning and those of `by`."""
@@ -101,6 +108,20 @@ class Dataset:
         if pa.types.is_dictionary(kind):
             own, kind = own.cast(kind.value_type), kind.value_type
         return self._rows.to_table(columns=columns, filter=own.isin(pa.array(first, kind)))
+
+
+def _counted(table: Table, by: tuple[str, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:
+    for name in by:
+        if table.column(name).null_count:
+            raise CommandError(f"column {name} has nulls, which are of no series")
+    found = table.group_by([*by], use_threads=False).aggregate([([], "count_all")])
+    *keys, rows = (found.column(name).to_pylist() for name in (*by, "count_all"))
+    yield from zip(zip(*keys, strict=True), rows, strict=True)
+
+
+def _path(fragment: Any) -> list[str]:  # noqa: ANN401 - pyarrow has no types
+    """Return where a fragment is; nowhere, when it is in memory."""
+    return [fragment.path] if hasattr(fragment, "path") else []
 
 
 def _is_time(kind: Any) -> bool:  # noqa: ANN401 - pyarrow has no types
