@@ -463,7 +463,7 @@ def test_what_cannot_be_written_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_parquet, "_row_group", full)
+    monkeypatch.setattr(_parquet, "pyarrow_column", full)
     with pytest.raises(OSError, match="No space left"):
         ic.sweep(BARS, ["ema:5"]).to_parquet(tmp_path)
     assert [*tmp_path.iterdir()] == []

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._files import TEMPORARY, whole_file
 from ._plan import digest
-from ._sweep import OneSeries, Sweep, SweepResult
+from ._sweep import OneSeries, Sweep
 from ._table import library, pyarrow_column, pyarrow_times
 from .errors import PlanError, SchemaError
 
@@ -25,6 +25,9 @@ __all__ = ["Written", "check_folder", "file_names", "write_series"]
 
 #: Names in the metadata of a file.
 _PLAN, _BARS = b"indicator_cache.plan", b"indicator_cache.bars"
+
+#: What tells the series of ``bars[timeframe][price_type]`` apart.
+_PAIR = ("timeframe", "price_type")
 
 #: Characters of a file's name that the series may take up.
 _LONGEST = 150
@@ -100,7 +103,7 @@ def file_names(by: Sequence[str], keys: Sequence[Any]) -> dict[Any, str]:
     Whatever a series is called, its file can be on any system: odd characters are written as in
     addresses, and names that are too long, or the same but for their case, end in a digest.
     """
-    by = by or ("timeframe", "price_type")
+    by = by or _PAIR
     stems = {key: _stem(by, key) for key in keys}
     seen: dict[str, int] = {}
     for stem in stems.values():
@@ -165,15 +168,13 @@ def _write(
 ) -> None:
     pa = library("pyarrow", "pyarrow", "writing Parquet files")
     pq = library("pyarrow.parquet", "pyarrow", "writing Parquet files")
-    keys = _key_columns(pa, sweep.by, series.key)
-    times = None if series.times is None else pyarrow_times(series.times, series.zone)
-    words = pa.dictionary(pa.int32(), pa.string())
+    keys = _key_columns(pa, sweep.by, series)
+    counted = {"bar": pa.array(np.arange(series.bars))}
+    if series.times is not None:
+        counted["timestamp"] = pyarrow_times(series.times, series.zone)
     fields = [pa.field(name, array.type) for name, array in keys.items()]
-    fields += [pa.field("result", words), pa.field("bar", pa.int64())]
-    counted = ["bar"]
-    if times is not None:
-        fields.append(pa.field("timestamp", times.type))
-        counted.append("timestamp")
+    fields.append(pa.field("result", pa.dictionary(pa.int32(), pa.string())))
+    fields += [pa.field(name, array.type) for name, array in counted.items()]
     fields.append(pa.field("value", pa.float64()))
     schema = pa.schema(fields, metadata=dict(made_of))
     with pq.ParquetWriter(
@@ -181,39 +182,32 @@ def _write(
         schema,
         use_dictionary=[*keys, "result"],
         column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED"),
-        # Results have hardly any redundancy; looking for it takes longer than computing them.
-        compression={**dict.fromkeys(schema.names, "zstd"), "value": "none"},
+        # These encodings leave little of all columns but the values, which have no redundancy that
+        # could be found in the time that it takes to compute them.
+        compression="none",
     ) as writer:
         for result in sweep.of([series]):
-            group = _row_group(pa, schema, result, keys, times, series.bars)
+            parts = []
+            for name, values in result.columns.items():
+                columns = {**keys, "result": _repeated(pa, name, series.bars), **counted}
+                parts.append(pa.table({**columns, "value": pyarrow_column(values)}, schema=schema))
+            group = pa.concat_tables(parts).unify_dictionaries()
             writer.write_table(group, row_group_size=max(len(group), 1))
             count(1)
 
 
-def _row_group(
-    pa: Any,  # noqa: ANN401 - pyarrow has no types
-    schema: Any,  # noqa: ANN401
-    result: SweepResult,
-    keys: Mapping[str, Any],
-    times: Any,  # noqa: ANN401
-    bars: int,
-) -> Any:  # noqa: ANN401
-    parts = []
-    for name, values in result.columns.items():
-        columns = {key: array.take(pa.nulls(bars, pa.int8()).fill_null(0)) for key, array in keys.items()}
-        words = pa.DictionaryArray.from_arrays(np.zeros(bars, np.int32), pa.array([name]))
-        columns |= {"result": words, "bar": np.arange(bars)}
-        if times is not None:
-            columns["timestamp"] = times
-        parts.append(pa.table({**columns, "value": pyarrow_column(values)}, schema=schema))
-    return pa.concat_tables(parts).unify_dictionaries()
+def _repeated(pa: Any, value: Any, bars: int) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return a column with the same value throughout."""
+    if not isinstance(value, str):
+        return pa.repeat(value, bars)
+    return pa.DictionaryArray.from_arrays(np.zeros(bars, np.int32), pa.array([value], pa.string()))
 
 
-def _key_columns(pa: Any, by: tuple[str, ...], key: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Return one value for each of the columns that tell series apart."""
-    if key is None:
+def _key_columns(pa: Any, by: tuple[str, ...], series: OneSeries) -> dict[str, Any]:  # noqa: ANN401
+    """Return the columns that tell series apart."""
+    if series.key is None:
         return {}
-    if not by:
-        return {name: pa.array([value]) for name, value in _named(("timeframe", "price_type"), key)}
-    values = key if len(by) > 1 else (key,)
-    return {name: pa.array([value]) for name, value in zip(by, values, strict=True)}
+    # Timeframes and price types may be anything, and have been names for people all along.
+    values = series.key if len(by) > 1 else [series.key]
+    named = zip(by, values, strict=True) if by else _named(_PAIR, series.key)
+    return {name: _repeated(pa, value, series.bars) for name, value in named}
