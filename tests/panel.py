@@ -47,7 +47,7 @@ def panel(order: str = "series") -> Any:  # noqa: ANN401 - a pyarrow.Table
 
 def expected() -> dict[str, dict[str, npt.NDArray[np.float64]]]:
     """Return what a cache of each series alone gives, column by column."""
-    found = {}
+    found: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
     for name, columns in SERIES.items():
         view = ic.IndicatorCache({"M1": {"bid": columns}}).view("M1", "bid")
         found[name] = {}
@@ -60,7 +60,7 @@ def expected() -> dict[str, dict[str, npt.NDArray[np.float64]]]:
 
 
 def digest(table: Any) -> str:  # noqa: ANN401 - anything that pyarrow takes
-    """Return a digest of results: all bits of them, by series and time, in whatever order they come."""
+    """Return a digest of results: all bits of them, whatever the order of the rows."""
     arrow = table if isinstance(table, pa.Table) else pa.table(table)
     symbols = np.array(arrow["symbol"].to_pylist())
     times = arrow["timestamp"].cast(pa.timestamp("us"), safe=False).cast(pa.int64()).to_numpy()

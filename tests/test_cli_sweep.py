@@ -56,9 +56,7 @@ def test_the_files_are_those_of_python(
     assert contents(tmp_path / "out") == contents(tmp_path / "wanted")
 
 
-def test_parts_do_not_show(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_do_not_show(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts: list[object] = []
     run_part = command.run_part
 
@@ -83,7 +81,10 @@ def test_forms_of_datasets(form: str, tmp_path: Path) -> None:
         pacsv.write_csv(panel(), place)
     elif form == "odd names":
         place = tmp_path / "bars.pq"
-        names = [{"timestamp": "Date", "symbol": "SYMBOL"}.get(name, name.title() + " ") for name in panel().column_names]
+        names = [
+            {"timestamp": "Date", "symbol": "SYMBOL"}.get(name, name.title() + " ")
+            for name in panel().column_names
+        ]
         pq.write_table(panel().rename_columns(names), place)
     elif form == "folder":
         place.mkdir()
@@ -98,7 +99,10 @@ def test_forms_of_datasets(form: str, tmp_path: Path) -> None:
     assert sorted(contents(out)) == sorted(expected)
     for name in expected:
         columns = ["result", "bar", "value"]
-        found, right = (pq.read_table(folder / name, columns=columns, partitioning=None) for folder in (out, tmp_path / "wanted"))
+        found, right = (
+            pq.read_table(folder / name, columns=columns, partitioning=None)
+            for folder in (out, tmp_path / "wanted")
+        )
         assert found.equals(right)
 
 
@@ -175,7 +179,9 @@ def test_an_interrupt_leaves_whole_files_to_go_on_from(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ids, "close": close}), path)
     run = [sys.executable, "-m", "indicator_cache", "sweep", str(path), "-i", "sma:5..60"]
     run += ["--by", "id", "-o", str(out), "--threads", "2"]
-    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(  # noqa: S603 - ours
+        run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         patience = time.monotonic() + 60
         while len([*out.glob("id=*.parquet")]) < 3:
             assert process.poll() is None, process.stderr

@@ -209,7 +209,7 @@ table = {"id": np.repeat(np.arange(2000), 500), "close": np.ones(1_000_000)}
 while True:
     ic.compute(table, [f"sma:{period}" for period in range(1, 20)], by="id")
 """
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - this interpreter
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None

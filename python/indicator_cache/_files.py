@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 __all__ = ["TEMPORARY", "whole_file"]
 
-#: What the names of unfinished files look like: hidden, with the name to come, and unique.
-TEMPORARY = ".{name}.{token}.tmp"
+#: What the names of unfinished files look like: hidden, with the name to come and a random part.
+TEMPORARY = ".{}.{}.tmp"
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     OSError
         When it cannot be written.
     """
-    temporary = path.with_name(TEMPORARY.format(name=path.name, token=secrets.token_hex(4)))
+    temporary = path.with_name(TEMPORARY.format(path.name, secrets.token_hex(4)))
     try:
         with temporary.open("xb") as file:
             yield file

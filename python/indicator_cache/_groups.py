@@ -82,7 +82,7 @@ def compute(
         When indicators are not understood, or columns are missing or of the wrong type. It names
         all of them, and nothing has been computed.
     SchemaError
-        When the timestamps of a series do not increase, or a key is null. Nothing has been computed.
+        When timestamps of a series do not increase, or a key is null. Nothing has been computed.
     ImportError
         When pyarrow is not installed.
 
@@ -102,9 +102,7 @@ def compute(
     problems.check()
     grouped = read_grouped(arrow, keys, inputs_of(requests))
     kept = [*keys, *({"timestamp"} & {*arrow.column_names} - {*keys})]
-    results = {
-        name: pyarrow_column(column) for name, column in _results(requests, grouped).items()
-    }
+    results = {name: pyarrow_column(column) for name, column in _results(requests, grouped).items()}
     fields = [*(arrow.schema.field(name) for name in kept)]
     fields += [pa.field(name, pa.float64()) for name in results]
     columns = [*(arrow.column(name) for name in kept), *results.values()]

@@ -132,7 +132,7 @@ def _unique(stem: str, key: Hashable) -> str:
 
 def _sweep_up(folder: Path, names: set[str]) -> None:
     """Remove what was left of these files by a process that was killed."""
-    for path in folder.glob(TEMPORARY.format(name="*", token="*")):
+    for path in folder.glob(TEMPORARY.format("*", "*")):
         name, _, _ = path.name[1:].removesuffix(".tmp").rpartition(".")
         if name in names:
             path.unlink(missing_ok=True)
@@ -152,10 +152,10 @@ def _digest_of_bars(series: OneSeries) -> str:
     digest = hashlib.sha256(repr((series.key, series.bars, series.zone)).encode())
     for name, column in sorted(series.columns.items()):
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(column).view(np.uint8))
+        digest.update(np.ascontiguousarray(column).view(np.uint8).data)
     if series.times is not None:
         digest.update(str(series.times.dtype).encode())
-        digest.update(np.ascontiguousarray(series.times).view(np.uint8))
+        digest.update(np.ascontiguousarray(series.times).view(np.uint8).data)
     return digest.hexdigest()
 
 

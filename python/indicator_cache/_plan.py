@@ -15,10 +15,21 @@ from ._requests import Request, find, parse
 from .errors import IndicatorCacheError, ParameterError, PlanError, RequestError
 from .spec import IndicatorSpec, Parameter, Value, find_spec
 
-__all__ = ["Family", "Grid", "Problems", "digest", "families", "grid_of", "inputs_of", "requests_of"]
+__all__ = [
+    "Family",
+    "Grid",
+    "Problems",
+    "digest",
+    "families",
+    "grid_of",
+    "inputs_of",
+    "requests_of",
+]
 
 #: What to compute: texts, or for each indicator values by parameter, or a list of such.
-Grid: TypeAlias = Sequence[str] | Mapping[str, Mapping[str, object] | Sequence[Mapping[str, object]]]
+Grid: TypeAlias = (
+    Sequence[str] | Mapping[str, Mapping[str, object] | Sequence[Mapping[str, object]]]
+)
 
 #: More points in a range than anybody means.
 _MOST_POINTS = 1_000_000
@@ -135,9 +146,9 @@ def grid_of(grid: Grid, sources: str | Sequence[str], problems: Problems) -> lis
     found = _of_mapping(grid, problems) if isinstance(grid, Mapping) else _of_texts(grid, problems)
     requests: dict[str, Request] = {}
     for spec, own, points in found:
-        for source in [own] if spec.inputs == ("x",) and own else _sources(spec, sources):
+        for column in [own] if own else _sources(spec, sources):
             for values in points:
-                request = Request(spec, values, source)
+                request = Request(spec, values, column)
                 requests.setdefault(request.columns[0], request)
     if not grid:
         problems.add(RequestError("expected at least one indicator, got none"))
@@ -158,6 +169,7 @@ def _of_mapping(grid: Mapping[str, Any], problems: Problems) -> _Found:
         except ParameterError as error:
             problems.add(error)
             continue
+        points: Sequence[Mapping[str, object]]
         if isinstance(given, Mapping):
             points = _product(spec, given, problems)
         elif isinstance(given, Sequence) and all(isinstance(point, Mapping) for point in given):
@@ -185,7 +197,9 @@ def _product(
 
 
 def _combined(choices: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
-    return [dict(zip(choices, point, strict=True)) for point in itertools.product(*choices.values())]
+    return [
+        dict(zip(choices, point, strict=True)) for point in itertools.product(*choices.values())
+    ]
 
 
 def _checked(
@@ -267,7 +281,9 @@ def _values(parameter: Parameter, text: str) -> list[object]:
         try:
             return [number(text)]
         except ValueError:
-            raise RequestError(f"{parameter.name} must be {parameter.expected}, got {text!r}") from None
+            raise RequestError(
+                f"{parameter.name} must be {parameter.expected}, got {text!r}"
+            ) from None
     last, has_step, step = rest.partition("..")
     try:
         # In decimal, where 0.1 is what it says and the last one is met.

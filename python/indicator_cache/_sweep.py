@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -263,9 +263,7 @@ class Sweep:
                 size = max(_bytes_of(one, family.members[0]), 1)
                 members = min(share // size, max(_BLOCK_BYTES // size, _SIDE_BY_SIDE))
                 for at in range(0, len(family.members), members):
-                    yield _Block(
-                        one, family._replace(members=family.members[at : at + members])
-                    )
+                    yield _Block(one, family._replace(members=family.members[at : at + members]))
 
     def _ahead(self, blocks: Iterator[_Block]) -> Iterator[list[SweepResult]]:
         """Compute in threads, some blocks ahead of the one that is handed out."""

@@ -88,7 +88,7 @@ def test_refusals() -> None:
     with pytest.raises(ic.PlanError, match=PROBLEMS):
         compute(frame(panel()), WRONG, by="ticker")
     untimed = frame(panel().drop_columns("timestamp"))
-    with pytest.raises(ic.PlanError, match="timestamp: no such column.*'ema:0'.*'hull'"):
+    with pytest.raises(ic.PlanError, match=r"timestamp: no such column.*'ema:0'.*'hull'"):
         compute(untimed, WRONG, by="symbol")
 
 
@@ -98,16 +98,16 @@ def test_refusals() -> None:
 @contextmanager
 def workers(address: str, *backends: str) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start a worker for each backend, which nobody starts again when it dies."""
-    started = []
-    for name in backends:
-        started.append(
-            subprocess.Popen(  # noqa: S603 - this interpreter
-                [sys.executable, "-m", "distributed.cli.dask_worker", address]
-                + ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--name", name],
-                env={**os.environ, "INDICATOR_CACHE_BACKEND": name.partition("-")[0]},
-                stderr=subprocess.DEVNULL,
-            )
+    run = [sys.executable, "-m", "distributed.cli.dask_worker", address]
+    run += ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--name"]
+    started = [
+        subprocess.Popen(  # noqa: S603 - this interpreter
+            [*run, name],
+            env={**os.environ, "INDICATOR_CACHE_BACKEND": name.partition("-")[0]},
+            stderr=subprocess.DEVNULL,
         )
+        for name in backends
+    ]
     try:
         yield started
     finally:
@@ -193,7 +193,18 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def arguments(dataset: Path, out: Path, address: str) -> list[str]:
-    return ["sweep", str(dataset), "-i", "ema:5..60", "--by", "id", "-o", str(out), "--dask", address]
+    return [
+        "sweep",
+        str(dataset),
+        "-i",
+        "ema:5..60",
+        "--by",
+        "id",
+        "-o",
+        str(out),
+        "--dask",
+        address,
+    ]
 
 
 def test_sweeps_on_workers_write_the_same_files(

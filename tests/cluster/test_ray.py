@@ -77,7 +77,9 @@ class _Die:
 
 
 def test_a_worker_that_is_killed_in_the_middle(tmp_path: Path) -> None:
-    dying = by_series().map_batches(_Die(tmp_path).__call__, batch_size=None, batch_format="pyarrow")
+    dying = by_series().map_batches(
+        _Die(tmp_path).__call__, batch_size=None, batch_format="pyarrow"
+    )
     result = compute(dying, INDICATORS, by="symbol", partitioned=True)
     assert digest(arrow(result)) == wanted()
     assert (tmp_path / "died").exists()
@@ -89,10 +91,8 @@ def test_workers_on_different_backends() -> None:
         blocks = ray.data.from_arrow(
             [panel().filter(pc.field("symbol") == one) for one in [*LENGTHS][at::2]]
         )
-        options = {"runtime_env": {"env_vars": {"INDICATOR_CACHE_BACKEND": name}}}
-        parts.append(
-            arrow(compute(blocks, INDICATORS, by="symbol", partitioned=True, **options))
-        )
+        options: dict[str, Any] = {"runtime_env": {"env_vars": {"INDICATOR_CACHE_BACKEND": name}}}
+        parts.append(arrow(compute(blocks, INDICATORS, by="symbol", partitioned=True, **options)))
         asked = blocks.map_batches(
             lambda block: {"name": [ic.backend_info().active] * len(block)},
             batch_format="pyarrow",

@@ -68,7 +68,7 @@ def test_refusals(session: Any) -> None:  # noqa: ANN401
     with pytest.raises(ic.PlanError, match=PROBLEMS):
         compute(session.createDataFrame(panel()), WRONG, by="ticker")
     untimed = session.createDataFrame(panel().drop_columns("timestamp"))
-    with pytest.raises(ic.PlanError, match="timestamp: no such column.*'ema:0'.*'hull'"):
+    with pytest.raises(ic.PlanError, match=r"timestamp: no such column.*'ema:0'.*'hull'"):
         compute(untimed, WRONG, by="symbol")
 
 
@@ -78,7 +78,7 @@ def test_a_worker_that_is_killed_in_the_middle(session: Any, tmp_path: Path) -> 
     def die(batches: Iterator[Any]) -> Iterator[Any]:
         for batch in batches:
             if "GE" in batch["symbol"].to_pylist() and not os.path.exists(died):  # noqa: PTH110
-                open(died, "x").close()  # noqa: PTH123, SIM115 - nothing here to import
+                open(died, "x").close()  # noqa: PTH123 - nothing here to import
                 os.kill(os.getpid(), signal.SIGKILL)
             yield batch
 

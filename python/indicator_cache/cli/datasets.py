@@ -98,9 +98,7 @@ class Dataset:
     def read(self, by: tuple[str, ...], first: list[Any] | None) -> Table:
         """Return the rows of some series, all columns that have a meaning and those of `by`."""
         kept = dict.fromkeys((*by, *FIELDS, "valid", "timestamp"))
-        columns = {
-            name: pads.field(self._columns[name]) for name in kept if name in self._columns
-        }
+        columns = {name: pads.field(self._columns[name]) for name in kept if name in self._columns}
         if first is None:
             return self._rows.to_table(columns=columns)
         own = pads.field(self._columns[by[0]])

@@ -172,7 +172,9 @@ def _on_dask(parts: Sequence[Part], address: str) -> Iterator[tuple[int, int]]:
     try:
         from distributed import Client, Event, KilledWorker, as_completed, wait
     except ImportError as error:
-        raise CommandError(f"--dask needs dask ({error}): pip install 'dask[distributed]'") from None
+        raise CommandError(
+            f"--dask needs dask ({error}): pip install 'dask[distributed]'"
+        ) from None
     try:
         client = Client(address, timeout=_PATIENCE)
     except (OSError, ValueError) as error:
@@ -185,7 +187,9 @@ def _on_dask(parts: Sequence[Part], address: str) -> Iterator[tuple[int, int]]:
                 try:
                     yield future.result()
                 except KilledWorker as error:
-                    raise BackendError(f"workers died again and again: {one_line(error)}") from error
+                    raise BackendError(
+                        f"workers died again and again: {one_line(error)}"
+                    ) from error
         except BaseException:
             called_off.set()
             with suppress(TimeoutError):

@@ -53,5 +53,5 @@ def compute(
     return frame.map_partitions(_of_partition, task, meta=meta).clear_divisions()
 
 
-def _of_partition(partition: Any, task: Any) -> Any:  # noqa: ANN401 - pandas frames, and a function
+def _of_partition(partition: Any, task: Any) -> Any:
     return task(partition).to_pandas()

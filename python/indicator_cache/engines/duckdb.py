@@ -48,12 +48,14 @@ def compute(
     """
     task = Task.of(indicators, by, source, shuffled=True)
     planned = task.plan(relation.limit(0).to_arrow_table())
-    ordered = relation.sort(*(ColumnExpression(name) for name in (*task.by, "timestamp")))
-    results = _results(ordered.to_arrow_reader(rows), task)
+    # Bars that repeat a candle have one timestamp, and sorting does not keep their order.
+    kept = map(ColumnExpression, (name for name in relation.columns if name != "new_bar"))
+    ordered = relation.select(*kept).sort(*map(ColumnExpression, (*task.by, "timestamp")))
+    results = _results(ordered.to_arrow_reader(rows), task._replace(shuffled=False))
     return pa.RecordBatchReader.from_batches(planned.schema, results)
 
 
-def _results(reader: Any, task: Task) -> Iterator[Any]:  # noqa: ANN401 - pyarrow has no types
+def _results(reader: Any, task: Task) -> Iterator[Any]:
     """Compute over series as soon as they are whole, which is when the next one begins."""
     waiting: list[Any] = []
     for batch in reader:
@@ -68,7 +70,7 @@ def _results(reader: Any, task: Task) -> Iterator[Any]:  # noqa: ANN401 - pyarro
         yield from task(pa.concat_tables(waiting)).to_batches()
 
 
-def _codes_after(waiting: list[Any], table: Any, by: tuple[str, ...]) -> Any:  # noqa: ANN401
+def _codes_after(waiting: list[Any], table: Any, by: tuple[str, ...]) -> Any:
     """Return which series rows are of, the last one that waits put in front."""
     front = [waiting[-1].slice(len(waiting[-1]) - 1)] if waiting else []
     return series_codes(pa.concat_tables([*front, table]).select(list(by)), by)

@@ -20,7 +20,7 @@ def compute(
     source: str = "close",
     partitioned: bool = False,
     blocks: int | None = None,
-    **options: Any,  # noqa: ANN401 - Ray's
+    **options: Any,
 ) -> Dataset:
     """Compute indicators over every series of a Ray dataset, lazily.
 
@@ -56,7 +56,7 @@ def compute(
     return dataset.map_batches(task, batch_size=None, batch_format="pyarrow", **options)
 
 
-def _nothing(dataset: Dataset) -> Any:  # noqa: ANN401 - a pyarrow.Table
+def _nothing(dataset: Dataset) -> Any:
     schema = dataset.schema()
     import pyarrow as pa
 
