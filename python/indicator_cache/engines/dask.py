@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import dask.dataframe as dd
+from typing import TYPE_CHECKING, Any
 
 from ._parts import Task
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
 
 __all__ = ["compute"]
 

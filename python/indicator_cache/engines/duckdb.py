@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-from duckdb import ColumnExpression, DuckDBPyRelation
 
 from .._groups import series_codes
 from ._parts import Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyRelation
 
 __all__ = ["compute"]
 
@@ -46,6 +48,9 @@ def compute(
     PlanError
         When indicators or columns are wrong, with all that is. Nothing has been computed.
     """
+    import pyarrow as pa
+    from duckdb import ColumnExpression
+
     task = Task.of(indicators, by, source, shuffled=True)
     planned = task.plan(relation.limit(0).to_arrow_table())
     # Bars that repeat a candle have one timestamp, and sorting does not keep their order.
@@ -57,6 +62,8 @@ def compute(
 
 def _results(reader: Any, task: Task) -> Iterator[Any]:
     """Compute over series as soon as they are whole, which is when the next one begins."""
+    import pyarrow as pa
+
     waiting: list[Any] = []
     for batch in reader:
         table = pa.Table.from_batches([batch])
@@ -72,5 +79,7 @@ def _results(reader: Any, task: Task) -> Iterator[Any]:
 
 def _codes_after(waiting: list[Any], table: Any, by: tuple[str, ...]) -> Any:
     """Return which series rows are of, the last one that waits put in front."""
+    import pyarrow as pa
+
     front = [waiting[-1].slice(len(waiting[-1]) - 1)] if waiting else []
     return series_codes(pa.concat_tables([*front, table]).select(list(by)), by)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar, cast
-
-import polars as pl
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from ._parts import Task
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = ["compute"]
 
-FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
+FrameT = TypeVar("FrameT", "pl.DataFrame", "pl.LazyFrame")
 
 
 def compute(
@@ -39,6 +40,8 @@ def compute(
     PlanError
         When indicators or columns are wrong, with all that is. Nothing has been computed.
     """
+    import polars as pl
+
     task = Task.of(indicators, by, source, shuffled=False)
     planned = _polars(task.plan(frame.collect_schema().to_frame()))
 
@@ -53,4 +56,6 @@ def compute(
 
 
 def _polars(table: object) -> pl.DataFrame:
+    import polars as pl
+
     return cast("pl.DataFrame", pl.from_arrow(table))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from ray.data import Dataset
+from typing import TYPE_CHECKING, Any
 
 from ._parts import Task
+
+if TYPE_CHECKING:
+    from ray.data import Dataset
 
 __all__ = ["compute"]
 

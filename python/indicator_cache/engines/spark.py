@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from pyspark.sql import DataFrame
-from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+from typing import TYPE_CHECKING
 
 from ._parts import Task
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 __all__ = ["compute"]
 
@@ -33,6 +34,8 @@ def compute(
     PlanError
         When indicators or columns are wrong, with all that is. Nothing has been computed.
     """
+    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+
     task = Task.of(indicators, by, source, shuffled=True)
     zone = frame.sparkSession.conf.get("spark.sql.session.timeZone")
     planned = task.plan(to_arrow_schema(frame.schema, timezone=zone).empty_table())
