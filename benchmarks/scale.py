@@ -57,13 +57,13 @@ PER_FILE = 100
 class Sum(NamedTuple):
     """What is left of results: how many values, and a checksum that no order changes."""
 
-    values: int
+    number: int
     bits: int
 
     def __add__(self, other: object) -> Sum:
         if not isinstance(other, Sum):
             return NotImplemented
-        return Sum(self.values + other.values, (self.bits + other.bits) % 2**64)
+        return Sum(self.number + other.number, (self.bits + other.bits) % 2**64)
 
 
 def summed(table: Any) -> Sum:  # noqa: ANN401 - anything that pyarrow takes
@@ -80,7 +80,7 @@ def summed(table: Any) -> Sum:  # noqa: ANN401 - anything that pyarrow takes
 
 def as_rows(total: Sum) -> dict[str, list[int]]:
     """Return a sum as the one row of a table, in halves that fit into any engine's integers."""
-    return {"n": [total.values], "high": [total.bits >> 32], "low": [total.bits & 0xFFFF_FFFF]}
+    return {"n": [total.number], "high": [total.bits >> 32], "low": [total.bits & 0xFFFF_FFFF]}
 
 
 def of_rows(rows: Iterable[Any]) -> Sum:
@@ -186,7 +186,7 @@ def ray(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
 
 
 def spark(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
-    """Groups, brought together by Spark."""
+    """Have Spark bring groups together."""
     from pyspark.sql import SparkSession
 
     from indicator_cache.engines.spark import compute
@@ -219,7 +219,7 @@ def spark(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
 
 
 def polars(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
-    """A lazy query for each file."""
+    """Ask a lazy query for each file."""
     del workers
     import polars as pl
 
@@ -234,7 +234,7 @@ def polars(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
 
 
 def duckdb(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
-    """A query over all files, sorted by DuckDB and streamed."""
+    """Stream one query over all files, which DuckDB sorts."""
     import duckdb as engine
 
     from indicator_cache.engines.duckdb import compute
@@ -302,7 +302,7 @@ class Figure(NamedTuple):
     workers: int
     symbols: int
     seconds: float
-    values: int
+    results: int
     bits: int
     peak: int
     """Bytes: of the process, or of the largest of its children."""
@@ -310,7 +310,7 @@ class Figure(NamedTuple):
     @property
     def nanoseconds(self) -> float:
         """What a value costs, on each of the workers."""
-        return self.seconds * self.workers / self.values * 1e9
+        return self.seconds * self.workers / self.results * 1e9
 
 
 def measure(way: str, workers: int, folder: str, symbols: int, rounds: int) -> Figure:
@@ -324,7 +324,7 @@ def measure(way: str, workers: int, folder: str, symbols: int, rounds: int) -> F
             best = min(best, time.perf_counter() - start)
     used = (resource.getrusage(who).ru_maxrss for who in _WHO)
     peak = max(used) * (1 if sys.platform == "darwin" else 1024)
-    return Figure(way, workers, symbols, best, total.values, total.bits, peak)
+    return Figure(way, workers, symbols, best, total.number, total.bits, peak)
 
 
 _WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -376,7 +376,7 @@ def table_of(figures: list[Figure]) -> Iterator[str]:
             one.workers,
             f"{one.symbols:,}" if one.way != "sweeping" else 1,
             f"{one.seconds:.2f}",
-            f"{one.values / one.seconds / 1e6:,.0f} million",
+            f"{one.results / one.seconds / 1e6:,.0f} million",
             f"{one.nanoseconds:.2f}",
             f"{one.nanoseconds / base[one.symbols]:.2f}" if one.way != "sweeping" else "",
             f"{one.peak / 2**20:,.0f} MiB"
@@ -401,11 +401,22 @@ def cluster(figures: list[Figure]) -> Iterator[str]:
     cores, symbols, minutes, grid = 100 * 16, 10_000, 5 * 252 * 390, 1000
     values = symbols * minutes * grid
     seconds = values * one.nanoseconds * 1e-9 / cores
-    yield f"- {symbols:,} symbols x {minutes:,} one-minute bars (five years) x {grid:,} results: {values / 1e12:.1f} million million values."
-    yield f"- {one.nanoseconds:.1f} ns a value and worker, as measured here with Dask and two workers, reading included."
-    yield f"- 100 machines of 16 cores, one worker each: {values / 1e12:.1f}e12 x {one.nanoseconds:.1f} ns / {cores:,} = {seconds / 60:.1f} minutes, {values / seconds / 1e9:,.0f} thousand million values a second."
-    read = symbols * minutes * 32 / 1e9
-    yield f"- Bars to read: {read:,.0f} GB, {read / 100:,.1f} GB a machine, {read / 100 / 1.0:,.1f} s at 1 GB/s. Results to write, if they are kept: {values * 8 / 1e12:,.0f} TB, {values * 8 / 100 / 1e9 / 60:,.0f} minutes a machine at 1 GB/s."
+    read, written = symbols * minutes * 32 / 1e9, values * 8 / 1e12
+    yield (
+        f"- {symbols:,} symbols x {minutes:,} bars of a minute (five years) x {grid:,} results: "
+        f"{values / 1e12:.2f}e12 values."
+    )
+    yield f"- {one.nanoseconds:.1f} ns a value and worker: Dask, two workers, reading included."
+    yield (
+        f"- 100 machines of 16 cores, a worker each: {values / 1e12:.2f}e12 x "
+        f"{one.nanoseconds:.1f} ns / {cores:,} = {seconds / 60:.1f} minutes, "
+        f"{values / seconds / 1e9:,.0f}e9 values a second."
+    )
+    yield (
+        f"- Bars to read: {read:,.0f} GB, {read / 100:,.1f} GB a machine, so "
+        f"{read / 100:,.0f} s at 1 GB/s. Results, if they are kept: {written:,.0f} TB, "
+        f"{written * 10 / 60:,.0f} minutes at 1 GB/s a machine."
+    )
 
 
 def conditions(rounds: int) -> Iterator[str]:
@@ -425,10 +436,10 @@ def run(symbols: int, few: int, rounds: int, *, dry: bool) -> int:
         write_bars(Path(folder), symbols)
         for way, workers, every in PLAN:
             figures.append(apart(way, workers, folder, symbols if every else few, rounds))
-            print("\n".join([*table_of_last(figures)]), flush=True)
+            print(line_of(figures[-1]), flush=True)
     for count in {one.symbols for one in figures}:
         sums = {
-            (one.values, one.bits)
+            (one.results, one.bits)
             for one in figures
             if one.symbols == count and one.way != "sweeping"
         }
@@ -447,10 +458,12 @@ def run(symbols: int, few: int, rounds: int, *, dry: bool) -> int:
     return 0
 
 
-def table_of_last(figures: list[Figure]) -> Iterator[str]:
-    """Yield the line of the newest measurement."""
-    one = figures[-1]
-    yield f"{one.way:12} {one.workers} {one.symbols:6} {one.seconds:8.2f} s {one.nanoseconds:8.2f} ns {one.peak / 2**20:7.0f} MiB"
+def line_of(one: Figure) -> str:
+    """Return a measurement as it is told while others go on."""
+    return (
+        f"{one.way:12} {one.workers} {one.symbols:6} {one.seconds:8.2f} s "
+        f"{one.nanoseconds:8.2f} ns {one.peak / 2**20:7.0f} MiB"
+    )
 
 
 def main() -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -135,3 +137,12 @@ ic.compute, ic.sweep
 assert not {"dask", "ray", "pyspark", "polars", "duckdb", "pyarrow", "pandas"} & {*sys.modules}
 """
     subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - this interpreter
+
+
+@pytest.mark.tree
+def test_the_guide() -> None:
+    """Every example in it gives what it says."""
+    guide = Path(__file__).parent.parent / "docs" / "scale.md"
+    found = doctest.testfile(str(guide), module_relative=False, encoding="utf-8")
+    assert found.failed == 0
+    assert found.attempted > 15
