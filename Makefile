@@ -19,7 +19,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
-  test-golden test-node test-aarch64 npm test-js bench-store hammer
+  test-golden test-node test-aarch64 npm test-js bench-store hammer test-cluster bench-scale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -125,6 +125,22 @@ $(NPM): $(VENV)/stamp-python tools/build_npm.sh tools/wasm_bindgen.sh tools/npm_
 
 release-check: ## whether this commit can be released; TAG=v1.2.3
 	$(PYTHON) tools/release_check.py --tag '$(TAG)'
+
+# --- many series on clusters: docs/scale.md ---
+
+ENGINES ?= dask ray spark
+
+# Dask alone needs fewer packages than all of them.
+$(VENV)/stamp-cluster-%: $(VENV)/stamp-python
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+test-cluster: setup $(VENV)/stamp-cluster-$(if $(filter dask,$(ENGINES)),$(if $(filter-out dask,$(ENGINES)),cluster,dask),cluster) ## adapters on engines started here; ENGINES='dask ray spark'
+	$(if $(filter spark,$(ENGINES)),@command -v java >/dev/null || bash tools/apt_install.sh openjdk-17-jre-headless)
+	$(BIN)/python -m pytest $(foreach engine,$(ENGINES),tests/cluster/test_$(engine).py)
+
+bench-scale: setup $(VENV)/stamp-cluster-cluster ## many series and parameters, alone and on engines; writes docs/scale.md
+	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 # --- longer than `make test`: docs/robustness.md ---
 

@@ -46,6 +46,7 @@ from .errors import (
     IndicatorCacheError,
     MissingBarError,
     ParameterError,
+    PlanError,
     RequestError,
     SchemaError,
     StateError,
@@ -56,12 +57,16 @@ from .spec import IndicatorSpec
 from .streams import Stream, restore, stream
 
 if TYPE_CHECKING:
+    from ._groups import compute
+    from ._sweep import Sweep, SweepResult, sweep
     from .store import Store
     from .timeframes import align, resample
 else:
     _LATER = {
         **dict.fromkeys(("align", "resample"), "timeframes"),
         "Store": "store",
+        **dict.fromkeys(("Sweep", "SweepResult", "sweep"), "_sweep"),
+        "compute": "_groups",
     }
 
     def __getattr__(name: str) -> object:
@@ -93,6 +98,7 @@ __all__ = [
     "MissingBarError",
     "MissingPolicy",
     "ParameterError",
+    "PlanError",
     "Quality",
     "RequestError",
     "SchemaError",
@@ -101,6 +107,8 @@ __all__ = [
     "Store",
     "StoreWarning",
     "Stream",
+    "Sweep",
+    "SweepResult",
     "UnknownSeriesError",
     "align",
     "atr",
@@ -109,6 +117,7 @@ __all__ = [
     "bollinger",
     "catalog",
     "choppiness",
+    "compute",
     "dmi",
     "ema",
     "errors",
@@ -125,6 +134,7 @@ __all__ = [
     "sma",
     "spec",
     "stream",
+    "sweep",
     "true_range",
     "use_backend",
     "zscore",

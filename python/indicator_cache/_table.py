@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ._arrays import FloatArray
 
-__all__ = ["ArrowColumn", "IndicatorTable", "library", "pyarrow_column"]
+__all__ = ["ArrowColumn", "IndicatorTable", "library", "pyarrow_column", "pyarrow_times"]
 
 
 def library(name: str, extra: str, purpose: str) -> ModuleType:
@@ -43,6 +43,12 @@ def pyarrow_column(values: FloatArray) -> Any:  # noqa: ANN401 - pyarrow has no 
     """
     pa = library("pyarrow", "pyarrow", "a pyarrow result")
     return _pyarrow_array(pa, pa.float64(), values, _present(values))
+
+
+def pyarrow_times(times: npt.NDArray[Any], zone: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return timestamps as a ``pyarrow.Array``."""
+    pa = library("pyarrow", "pyarrow", "a pyarrow result")
+    return _pyarrow_array(pa, *_as_stored(pa, times, zone))
 
 
 def _pyarrow_array(
@@ -233,7 +239,7 @@ class IndicatorTable:
         pa = library("pyarrow", "pyarrow", "to_arrow")
         arrays = [pyarrow_column(column) for column in self.columns.values()]
         if self.timestamp is not None:
-            arrays.insert(0, _pyarrow_array(pa, *_as_stored(pa, self.timestamp, self.zone)))
+            arrays.insert(0, pyarrow_times(self.timestamp, self.zone))
         return pa.table(arrays, names=self.names).replace_schema_metadata(self._bytes())
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "IndicatorCacheError",
     "MissingBarError",
     "ParameterError",
+    "PlanError",
     "RequestError",
     "SchemaError",
     "StateError",
@@ -71,6 +72,25 @@ class ParameterError(IndicatorCacheError, ValueError):
 
 class RequestError(IndicatorCacheError, ValueError):
     """An indicator asked for in words, such as ``ema:20``, is not understood."""
+
+
+class PlanError(IndicatorCacheError, ValueError):
+    """A sweep, or a computation over many series, cannot be done as it was asked for.
+
+    Raised before anything is computed, with all that is wrong.
+
+    Attributes
+    ----------
+    problems
+        What is wrong, one error each.
+    """
+
+    def __init__(self, problems: tuple[IndicatorCacheError, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.problems))
 
 
 class SchemaError(IndicatorCacheError, ValueError):

@@ -1,4 +1,4 @@
-"""The command ``indicator-cache``: ``doctor``, ``list``, ``compute`` and ``store``.
+"""The command ``indicator-cache``: ``doctor``, ``list``, ``compute``, ``sweep`` and ``store``.
 
 Exit codes: 0 done; 1 the machine is at fault (``doctor`` found something broken, a computation
 failed, a store has damaged files); 2 the request cannot be met, with one line that says why; 130
@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .._frames import FIELDS
 from .._generated.catalog import VERSION
@@ -20,9 +20,10 @@ from ..errors import (
     BackendUnavailableError,
     IndicatorCacheError,
     MissingBarError,
+    PlanError,
     RequestError,
 )
-from . import compute, doctor, listing, store
+from . import compute, doctor, listing, store, sweep
 from .errors import CommandError, one_line
 
 __all__ = ["main"]
@@ -43,7 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(options)
         # Here rather than when Python ends, where nobody could handle an error.
         sys.stdout.flush()
-    except (CommandError, RequestError, BackendUnavailableError, MissingBarError) as error:
+    except (
+        CommandError,
+        PlanError,
+        RequestError,
+        BackendUnavailableError,
+        MissingBarError,
+    ) as error:
         return _fail(_REFUSED, error)
     except (IndicatorCacheError, MemoryError) as error:
         return _fail(_FAILED, error)
@@ -64,6 +71,16 @@ def _run(options: argparse.Namespace) -> int:
         return doctor.run(as_json=options.json)
     if options.command == "list":
         return listing.run(options.name)
+    if options.command == "sweep":
+        return sweep.run(
+            options.dataset,
+            options.indicator,
+            options.output,
+            by=options.by,
+            source=options.source,
+            threads=options.threads,
+            dask=options.dask,
+        )
     if options.command == "store":
         return store.run(options)
     return compute.run(
@@ -154,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"what to do about missing bars: {', '.join(POLICIES)} (default)",
     )
 
+    _add_sweep(commands)
     store.add_to(
         commands.add_parser(
             "store",
@@ -163,3 +181,53 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     return parser
+
+
+def _add_sweep(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name for it
+    command = commands.add_parser(
+        "sweep",
+        help="compute indicators for many parameters over many series",
+        description="Compute indicators for many parameters over every series of a dataset, and "
+        "write a Parquet file for each. What is there from a sweep that was stopped is not made "
+        "again.",
+        epilog="An indicator is NAME[:[PARAMETER=]VALUE,...][@SOURCE]. A value is a number, a "
+        "range FIRST..LAST that includes both, or FIRST..LAST..STEP: ema:5..200, rsi:7,14,21, "
+        "bollinger:period=10..50,std_factor=1.5..2.5..0.5. Every combination is computed.",
+        allow_abbrev=False,
+    )
+    command.add_argument(
+        "dataset", metavar="DATASET", help="bars: .parquet, .csv, .csv.gz, or a folder of .parquet"
+    )
+    command.add_argument(
+        "-i",
+        "--indicator",
+        action="append",
+        required=True,
+        metavar="INDICATOR",
+        help="what to compute; may be given many times",
+    )
+    command.add_argument(
+        "-o", "--output", required=True, metavar="FOLDER", help="where to write the files"
+    )
+    command.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column that tells the series apart; may be given many times",
+    )
+    command.add_argument(
+        "--source",
+        type=str.lower,
+        choices=FIELDS,
+        default="close",
+        help="column for indicators that read a single one (close)",
+    )
+    command.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="results computed at once (1)"
+    )
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="have it done by the workers of this Dask scheduler, which see the same files",
+    )

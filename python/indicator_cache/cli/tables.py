@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
+from .. import _files as files
 from .._arrays import FloatArray, as_column
 from .._frames import FIELDS
 from .._table import pyarrow_column
@@ -27,13 +26,24 @@ except ImportError as _error:
         f"reading files needs pyarrow ({_error}): pip install 'indicator-cache[cli]'"
     ) from None
 
-__all__ = ["Table", "check_output", "column", "read", "whole_file", "with_columns", "write"]
+__all__ = [
+    "TIMES",
+    "Table",
+    "check_output",
+    "column",
+    "is_parquet",
+    "positions",
+    "read",
+    "whole_file",
+    "with_columns",
+    "write",
+]
 
 #: A pyarrow.Table; pyarrow has no types of its own.
 Table: TypeAlias = Any
 
 #: Names of the column that tells the time of a bar. The first one that a file has must not go back.
-_TIMES = ("timestamp", "datetime", "date", "time")
+TIMES = ("timestamp", "datetime", "date", "time")
 
 #: Rows that are read or written between two steps of the progress bar.
 _BLOCK_ROWS = 1 << 17
@@ -41,7 +51,7 @@ _BLOCK_ROWS = 1 << 17
 _FAILURES = (OSError, ValueError, pa.ArrowException)
 
 
-def read(path: Path, needed: Sequence[str]) -> Table:
+def read(path: Path, needed: Sequence[str], *, one_series: bool = True) -> Table:
     """Return all columns of a file, after checking those that are needed.
 
     Raises
@@ -50,8 +60,9 @@ def read(path: Path, needed: Sequence[str]) -> Table:
         When it cannot be read, or a column is missing, not numeric, or not in order of time.
     """
     try:
-        table = _read_parquet(path, needed) if _is_parquet(path) else _read_csv(path, needed)
-        _check_order(table)
+        table = _read_parquet(path, needed) if is_parquet(path) else _read_csv(path, needed)
+        if one_series:
+            _check_order(table)
     except CommandError as error:
         raise CommandError(f"{path}: {error}") from None
     except _FAILURES as error:
@@ -59,7 +70,14 @@ def read(path: Path, needed: Sequence[str]) -> Table:
     return table
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet and not CSV, by its name.
+
+    Raises
+    ------
+    CommandError
+        When it is neither.
+    """
     name = path.name.lower()
     if name.endswith((".parquet", ".pq")):
         return True
@@ -88,7 +106,7 @@ def _read_csv(path: Path, needed: Sequence[str]) -> Table:
     _check_columns(schema, needed)
     types = {
         schema.names[position]: pa.float64()
-        for name, position in _positions(schema.names, FIELDS).items()
+        for name, position in positions(schema.names, FIELDS).items()
         if _is_number(schema.types[position])
     }
     batches = []
@@ -113,20 +131,26 @@ def _csv_reader(file: BinaryIO, types: dict[str, Any]) -> Any:  # noqa: ANN401 -
 
 
 def _check_columns(schema: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 - pyarrow has no types
-    positions = _positions(schema.names, needed)
-    missing = [name for name in needed if name not in positions]
+    found = positions(schema.names, needed)
+    missing = [name for name in needed if name not in found]
     if missing:
         columns = ", ".join(schema.names) or "none"
         raise CommandError(f"no column {' or '.join(missing)}; the file has: {columns}")
-    for position in positions.values():
+    for position in found.values():
         if not _is_number(schema.types[position]):
             raise CommandError(
                 f"column {schema.names[position]} is not numeric, but {schema.types[position]}"
             )
 
 
-def _positions(names: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:
-    """Return where the wanted columns are. Neither case nor space around a name matters."""
+def positions(names: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:
+    """Return where the wanted columns are. Neither case nor space around a name matters.
+
+    Raises
+    ------
+    CommandError
+        When there are several of one name.
+    """
     plain = [name.strip().lower() for name in names]
     for name in wanted:
         if plain.count(name) > 1:
@@ -146,7 +170,7 @@ def _is_number(kind: Any) -> bool:  # noqa: ANN401 - pyarrow has no types
 
 def _check_order(table: Table) -> None:
     """Refuse bars that are not oldest first: newest first, or several stocks in one file."""
-    found = _positions(table.column_names, _TIMES)
+    found = positions(table.column_names, TIMES)
     position = next(iter(found.values()), None)
     if position is None:
         return
@@ -166,7 +190,7 @@ def _check_order(table: Table) -> None:
 
 def column(table: Table, name: str) -> FloatArray:
     """Return a column of the bars; a null is NaN."""
-    return as_column(name, table.column(_positions(table.column_names, (name,))[name]))
+    return as_column(name, table.column(positions(table.column_names, (name,))[name]))
 
 
 def with_columns(table: Table, columns: dict[str, FloatArray]) -> Table:
@@ -213,22 +237,11 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     CommandError
         When it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with files.whole_file(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
-    except BaseException as error:
-        # It may not be there; and no failure to remove it is worth hiding the reason.
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise CommandError(f"cannot write {path}: {one_line(error)}") from error
-        raise
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {one_line(error)}") from error
 
 
 def write(table: Table, file: BinaryIO, *, parquet: bool) -> None:
