@@ -19,7 +19,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
-  test-golden test-node test-aarch64
+  test-golden test-node test-aarch64 docs test-browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -86,6 +86,20 @@ format: $(VENV)/stamp-python ## format Rust and Python
 clean: ## remove everything that is not in git and can be made again
 	rm -rf target dist $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
+
+# --- the site ---
+
+SITE := target/site
+PLAYGROUND := docs/playground
+
+$(VENV)/stamp-docs: $(VENV)/stamp-python
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+# From nothing each time: a page that was deleted must not stay.
+docs: setup $(VENV)/stamp-docs ## the site, with the playground; warnings are errors
+	rm -rf $(SITE)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs -b html -d target/doctrees . $(SITE)
 
 # --- what is published ---
 
