@@ -19,7 +19,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
-  test-golden test-node test-aarch64 docs test-browser
+  test-golden test-node test-aarch64 npm test-js docs test-browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,7 +84,7 @@ format: $(VENV)/stamp-python ## format Rust and Python
 	$(BIN)/ruff format
 
 clean: ## remove everything that is not in git and can be made again
-	rm -rf target dist $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target dist $(PLAYGROUND)/node_modules $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
 
 # --- the site ---
@@ -96,10 +96,26 @@ $(VENV)/stamp-docs: $(VENV)/stamp-python
 	$(BIN)/python -m pip install --quiet --group docs
 	@touch $@
 
+# No scripts of packages run: what the playground needs works without them.
+$(PLAYGROUND)/node_modules/stamp: $(PLAYGROUND)/package-lock.json
+	cd $(PLAYGROUND) && npm ci --silent --ignore-scripts
+	@touch $@
+
 # From nothing each time: a page that was deleted must not stay.
-docs: setup $(VENV)/stamp-docs ## the site, with the playground; warnings are errors
+docs: setup npm $(VENV)/stamp-docs $(PLAYGROUND)/node_modules/stamp ## the site, with the playground, in target/site; warnings are errors
 	rm -rf $(SITE)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs -b html -d target/doctrees . $(SITE)
+	cd $(PLAYGROUND) && npm run --silent check
+	$(BIN)/python tools/playground_sample.py target/playground/aapl.csv
+	node $(PLAYGROUND)/build.mjs target/playground/aapl.csv $(SITE)/$(PLAYGROUND)
+
+$(VENV)/stamp-browser: $(VENV)/stamp-python
+	$(BIN)/python -m pip install --quiet --group browser
+	@touch $@
+
+test-browser: docs $(VENV)/stamp-browser ## the site in a real browser: digests beside Python's, no request to anywhere
+	@command -v chromium >/dev/null || bash tools/apt_install.sh chromium
+	$(BIN)/python -m pytest tests/browser
 
 # --- what is published ---
 
@@ -115,7 +131,7 @@ $(VENV)/stamp-dist: $(VENV)/stamp-python
 	@touch $@
 
 dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in dist
-	rm -rf dist
+	rm -f dist/*.whl dist/*.tar.gz
 	. $(BIN)/activate && RUSTFLAGS='$(REMAPPED)' maturin build --quiet --release --locked --strip $(NATIVE_FLAGS) \
 	  --target-dir target/dist --out dist
 	. $(BIN)/activate && maturin sdist --out dist
@@ -125,6 +141,14 @@ dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in d
 # SUITE=quick leaves most of the test files to `make test`.
 test-dist: dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
 	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
+
+NPM := dist/npm/indicator-cache/package.json
+
+npm: $(NPM) ## the JavaScript package for bundlers, browsers and Node, in dist/npm
+
+$(NPM): $(VENV)/stamp-python tools/build_npm.sh tools/wasm_bindgen.sh tools/npm_package.py tools/generate.py \
+  npm/README.md $(wildcard npm/src/*) $(filter-out crates/py/%,$(RUST_SOURCES))
+	PYTHON=$(BIN)/python bash tools/build_npm.sh $(LOCKED)
 
 release-check: ## whether this commit can be released; TAG=v1.2.3
 	$(PYTHON) tools/release_check.py --tag '$(TAG)'

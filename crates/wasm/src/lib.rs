@@ -1,9 +1,8 @@
 //! The kernels as a WebAssembly module for any engine.
 //!
-//! The module imports nothing, so it can touch nothing but its own memory. It exports that memory
-//! and one function, [`call`], of two integers: an operation and, mostly, the address of an
-//! argument block. A call from Python costs microseconds for each parameter, hence only two; and as
-//! calls cost too, there is one operation that creates, runs and drops.
+//! The module imports nothing, so it can touch nothing but its own memory. It exports that memory and
+//! one function, [`call`], of two integers: an operation and, mostly, the address of an argument block. A
+//! call costs microseconds, and more for each parameter: hence two, and one operation for a whole run.
 //!
 //! An argument block is a row of words (`usize`, four bytes on wasm32) that the host writes and the
 //! module overwrites with its answer:
@@ -65,7 +64,8 @@ thread_local! {
 }
 
 /// The only entry. See the crate's documentation for the operations.
-#[unsafe(no_mangle)]
+#[must_use]
+#[cfg_attr(not(feature = "js"), unsafe(no_mangle))]
 pub extern "C" fn call(operation: u32, argument: usize) -> usize {
     match operation {
         0 => allocate(argument),
@@ -252,3 +252,7 @@ fn free(address: usize) -> usize {
     }
     0
 }
+
+/// Built with this feature, the crate is another module, without [`call`]: that of the JavaScript package.
+#[cfg(feature = "js")]
+pub mod js;
