@@ -37,12 +37,14 @@ napoleon_use_rtype = False
 python_maximum_signature_line_length = 88
 
 html_theme = "furo"
+html_favicon = "_static/icon.svg"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+# The first page of the server leads to that of the documentation.
+html_extra_path = ["_extra"]
 html_copy_source = False
 html_show_sphinx = False
-# Nobody's server but the one that the site is on: no fonts, no scripts, no images from elsewhere.
 html_theme_options = {"footer_icons": [], "top_of_page_buttons": []}
 
 TABLE_LINK = re.compile(r"^\|[^(]*?\]\(([\w/-]+)\.md\)", re.MULTILINE)

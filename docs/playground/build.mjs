@@ -5,12 +5,13 @@
 
 import { build } from "esbuild";
 import { cpSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const [, , sample, folder] = process.argv;
-if (sample === undefined || folder === undefined) throw new Error("usage: node build.mjs SAMPLE FOLDER");
+const [, , given, folder] = process.argv;
+if (given === undefined || folder === undefined) throw new Error("usage: node build.mjs SAMPLE FOLDER");
 const at = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
+const sample = resolve(given);
 
 await build({
   entryPoints: [at("src/main.ts"), at("src/style.css")],

@@ -53,21 +53,21 @@ export class Chart {
 
   constructor(
     private readonly container: HTMLElement,
-    onBar: (bar: number | null) => void,
+    private readonly onBar: (bar: number | null) => void,
   ) {
     this.#chart = createChart(container, {
       autoSize: true,
-      layout: { attributionLogo: false, fontFamily: "inherit", panes: { enableResize: true } },
+      layout: { attributionLogo: false, fontFamily: getComputedStyle(container).fontFamily },
       crosshair: { mode: CrosshairMode.Magnet },
       rightPriceScale: { borderVisible: false },
       timeScale: { borderVisible: false, rightOffset: 3, minBarSpacing: 0.05 },
       localization: { locale: "en", timeFormatter: (time: Time) => this.#label(time) },
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
     });
-    this.#chart.subscribeCrosshairMove(({ time, point }) => {
-      // Without a point it was moved by a key.
-      if (point) this.#crosshair = -1;
-      onBar(time === undefined ? null : this.#barAt(time));
+    this.#chart.subscribeCrosshairMove(({ time, sourceEvent }) => {
+      // Without an event it was moved by a key, or the bars moved under it.
+      if (sourceEvent) this.#crosshair = -1;
+      if (this.#crosshair < 0) onBar(time === undefined ? null : this.#barAt(time));
     });
     container.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -78,6 +78,7 @@ export class Chart {
     const sameBars = this.#bars === bars;
     const range = sameBars ? this.#chart.timeScale().getVisibleLogicalRange() : null;
     this.#bars = bars;
+    this.#crosshair = -1;
     this.#drawn = [];
     this.#titles = [];
     const theme = THEMES[dark ? "dark" : "light"];
@@ -121,7 +122,16 @@ export class Chart {
     this.#shown = count;
   }
 
-  /** The last bars, as many as are still told apart. */
+  /** The last bars shown, as many as are in sight now. */
+  follow(): void {
+    const scale = this.#chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    if (!range) return this.home();
+    const to = this.#shown + 3;
+    scale.setVisibleLogicalRange({ from: to - (range.to - range.from), to });
+  }
+
+  /** The last bars shown, as many as are still told apart. */
   home(): void {
     const width = Math.max(this.container.clientWidth - 70, 200);
     this.#chart.timeScale().setVisibleLogicalRange({ from: this.#shown - Math.round(width / 5), to: this.#shown + 3 });
@@ -218,6 +228,7 @@ export class Chart {
     } else if (event.key === "Escape") {
       this.#crosshair = -1;
       this.#chart.clearCrosshairPosition();
+      this.onBar(null);
     } else {
       return;
     }
@@ -235,7 +246,13 @@ export class Chart {
     }
     const candles = this.#drawn.find(({ series }) => series.seriesType() === "Candlestick") ?? this.#drawn[0];
     const { close } = this.#bars?.columns ?? {};
-    if (candles) this.#chart.setCrosshairPosition(close?.[bar] ?? 0, this.#time(bar), candles.series);
+    this.onBar(bar);
+    // The chart knows where a bar is once it has been drawn.
+    requestAnimationFrame(() => {
+      if (this.#crosshair === bar && candles) {
+        this.#chart.setCrosshairPosition(close?.[bar] ?? 0, this.#time(bar), candles.series);
+      }
+    });
   }
 }
 

@@ -9,7 +9,7 @@ import { pythonLine } from "./python.ts";
 import { Live, type Result, SPECS, type Study, compute, create, hasSource, onPriceScale, titleOf } from "./studies.ts";
 import { Theme } from "./theme.ts";
 
-const COLORS = ["#2f7de1", "#e58a1f", "#8e5bd6", "#d6457f", "#1d9aa8", "#a0813b", "#5b8c2a", "#c2573a"];
+const COLORS = ["#2f7de1", "#e58a1f", "#8e5bd6", "#d6457f", "#1d9aa8", "#a0813b", "#5b8c2a", "#c2573a", "#6b7bd1", "#b04fc0", "#3f9d74", "#8a7f78"];
 
 interface Shown {
   readonly study: Study;
@@ -254,6 +254,7 @@ function take(count: number): void {
   for (let bar = from; bar < to; bar += 1) for (const live of lives) live.update(bar);
   played = to;
   chart.reveal(to);
+  chart.follow();
   legend(null);
   if (to === bars.length) pause();
   tell();
