@@ -89,9 +89,10 @@ function refresh(): void {
   draw();
 }
 
-function add(study: Study): void {
+/** Puts a study on the page; folded, it leaves room for the chart. */
+function add(study: Study, folded: boolean): void {
   studies.push(study);
-  find("studies", HTMLElement).append(card(study));
+  find("studies", HTMLElement).append(card(study, folded));
 }
 
 function remove(study: Study): void {
@@ -105,7 +106,7 @@ function remove(study: Study): void {
   refresh();
 }
 
-function card(study: Study): HTMLElement {
+function card(study: Study, folded: boolean): HTMLElement {
   const { spec } = study;
   const swatches = spec.outputs.map((output) =>
     element("span", { class: "output", title: output.summary }, element("i", { class: "swatch" }), output.name),
@@ -122,9 +123,14 @@ function card(study: Study): HTMLElement {
   return element(
     "li",
     { id: `study-${study.id}`, class: "study" },
-    element("div", { class: "study-head" }, element("h3", { title: spec.summary }, spec.title), close),
+    element(
+      "details",
+      folded ? {} : { open: "" },
+      element("summary", { title: spec.summary }, element("h3", {}, spec.title)),
+      element("div", { class: "params" }, ...inputs),
+    ),
     element("p", { class: "outputs" }, ...swatches),
-    element("div", { class: "params" }, ...inputs),
+    close,
     element("p", { class: "refused", role: "alert", hidden: "" }),
   );
 }
@@ -325,7 +331,7 @@ function listen(): void {
     event.preventDefault();
     const spec = SPECS.find((one) => one.name === select.value);
     if (!spec) return;
-    add(create(spec));
+    add(create(spec), false);
     refresh();
   });
 
@@ -376,7 +382,8 @@ function begin(): void {
   const fresh = SPECS.map(create);
   const over = fresh.find((study) => onPriceScale(study).some(Boolean) && study.spec.outputs.length > 1);
   const beside = fresh.find((study) => !onPriceScale(study).some(Boolean) && study.spec.outputs.length > 1);
-  for (const study of [over, beside]) if (study) add(study);
+  const narrow = !matchMedia("(min-width: 60rem)").matches;
+  for (const study of [over, beside]) if (study) add(study, narrow);
   describe();
   refresh();
 }
