@@ -84,7 +84,7 @@ format: $(VENV)/stamp-python ## format Rust and Python
 	$(BIN)/ruff format
 
 clean: ## remove everything that is not in git and can be made again
-	rm -rf target dist $(PLAYGROUND)/node_modules $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target dist npm/node_modules $(PLAYGROUND)/node_modules $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
 
 # --- the site ---
@@ -172,7 +172,9 @@ fmt-check: $(VENV)/stamp-python ## formatting
 
 lint: $(VENV)/stamp-python lint-wasm ## clippy, rustdoc, ruff, shellcheck, workflows
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	cargo clippy --package indicator-wasm --features js --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
+	RUSTDOCFLAGS='-D warnings' cargo doc --package indicator-wasm --features js --no-deps $(LOCKED)
 	$(BIN)/ruff check
 	$(BIN)/shellcheck $(SHELL_CODE)
 	$(BIN)/actionlint
@@ -186,6 +188,7 @@ lint-wasm:
 
 test-rust: test-no-std ## cargo test: the laws, kernel by kernel
 	cargo test --package indicator-core --package indicator-wasm $(LOCKED)
+	cargo test --package indicator-wasm --features js --lib $(LOCKED)
 
 # The core alone, without its `std` feature, where usize has 32 bits and there is no operating system.
 test-no-std:
@@ -216,6 +219,16 @@ test-golden: setup ## golden digests of the core: optimised or not, with and wit
 test-node: setup ## golden digests of the WebAssembly module in Node's engine
 	@command -v node >/dev/null || { echo 'test-node: node is not installed (Debian, Ubuntu: apt-get install nodejs)' >&2; exit 1; }
 	$(GOLDEN) 'wasm in Node' -- node tools/golden.mjs
+
+test-js: setup $(NPM) npm/node_modules/.package-lock.json ## the JavaScript package and the raw module, under Node's test runner
+	$(BIN)/python tools/golden.py export target/golden
+	PYTHON=$(BIN)/python node --test $(wildcard npm/tests/*.test.js)
+
+# A compiler of types and a bundler. Their install scripts would do nothing that is needed.
+npm/node_modules/.package-lock.json: npm/package.json npm/package-lock.json
+	@command -v npm >/dev/null || { echo 'test-js: npm is not installed (Debian, Ubuntu: apt-get install nodejs npm)' >&2; exit 1; }
+	npm ci --silent --ignore-scripts --prefix npm
+	@touch $@
 
 test-aarch64: setup ## golden digests and laws on aarch64, emulated elsewhere (Linux; installs what it needs)
 	$(GOLDEN) aarch64 -- bash tools/aarch64.sh $(GOLDEN_RUN) --release --

@@ -1,7 +1,7 @@
 """Write the JavaScript package: `make npm` runs this when the WebAssembly module is there.
 
-Of the files in npm/src, none knows an indicator. The functions, the methods and the types with their
-documentation are written here, from the kernels' own declarations.
+Of the files in npm/src, none knows an indicator. The functions, the methods and the types with
+their documentation are written here, from the kernels' own declarations.
 
     python -m tools.npm_package FOLDER    FOLDER holds what wasm-bindgen made
 """
@@ -13,10 +13,11 @@ import gzip
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.generate import ROOT, Spec, allowed, is_single, reads_any_series, read_catalog, wrapped
+from tools.generate import ROOT, Spec, allowed, is_single, read_catalog, reads_any_series, wrapped
 
 SOURCES = ROOT / "npm/src"
 MODULE = "engine_bg.wasm"
@@ -33,7 +34,7 @@ def manifest(version: str) -> dict[str, Any]:
     return {
         "name": "indicator-cache",
         "version": version,
-        "description": "Technical indicators: the same 64 bits in the browser, in Node and in Python",
+        "description": "Technical indicators: the same 64 bits in browsers, Node and Python",
         "keywords": ["technical indicators", "trading", "finance", "webassembly"],
         "license": "MIT OR Apache-2.0",
         "type": "module",
@@ -64,7 +65,9 @@ def functions(specs: list[Spec]) -> str:
     parts = [HEADER, 'import { compute } from "./compute.js";\n']
     for spec in specs:
         name = spec["name"]
-        parts.append(f'export function {name}(...given) {{\n  return compute("{name}", given);\n}}\n')
+        parts.append(
+            f'export function {name}(...given) {{\n  return compute("{name}", given);\n}}\n'
+        )
     for kind, lead in ("CacheMethods", "tf, pt, "), ("ViewMethods", ""):
         parts.append(f"export class {kind} {{")
         for spec in specs:
@@ -107,7 +110,14 @@ def comment(lines: list[str], indent: str = "") -> str:
 
 def documentation(spec: Spec, *, cached: bool) -> list[str]:
     """Return what an editor shows: summary, formula, parameters, results, errors, sources."""
-    lines = [f"{spec['title']}. {spec['summary']}", "", "```text", *spec["formula"].splitlines(), "```", ""]
+    lines = [
+        f"{spec['title']}. {spec['summary']}",
+        "",
+        "```text",
+        *spec["formula"].splitlines(),
+        "```",
+        "",
+    ]
     lines += wrapped(f"Missing bars: {spec['gaps']}", "")
     lines += ["", *wrapped(f"Numbers as of {spec['reference']}", ""), ""]
     lines += wrapped(f"Source: {spec['source']}.", "")
@@ -115,14 +125,17 @@ def documentation(spec: Spec, *, cached: bool) -> list[str]:
     if not cached:
         lines += [f"@param {name} - One value per bar, oldest first." for name in spec["inputs"]]
     together = "A Float64Array" if is_single(spec) else "Float64Arrays"
-    found = "; ".join(f"`{o['name']}`: {o['summary']} From bar {o['first_valid']}." for o in spec["outputs"])
+    found = "; ".join(
+        f"`{o['name']}`: {o['summary']} From bar {o['first_valid']}." for o in spec["outputs"]
+    )
     lines += wrapped(f"@returns {together} as long as the inputs. {found}", "")
     rules = "".join(f" or not `{rule['text']}`" for rule in spec["rules"])
     lines.append(f"@throws ParameterError when a parameter is not allowed{rules}.")
-    lines.append(
-        "@throws SchemaError when "
-        + ("the series lacks a column." if cached else "an input is not one row of numbers, or lengths differ.")
+    lacking, unfit = (
+        "the series lacks a column",
+        "an input is not one row of numbers, or lengths differ",
     )
+    lines.append(f"@throws SchemaError when {lacking if cached else unfit}.")
     if cached:
         lines.append("@throws UnknownSeriesError when there is no such timeframe or price type.")
     return lines
@@ -156,14 +169,16 @@ def declarations(specs: list[Spec]) -> str:
             f"export function {spec['name']}({columns}params?: {class_name(spec)}Parameters): "
             f"{result_type(spec, 'Float64Array')};\n"
         )
-    parts += table("Parameters", specs, lambda spec: f"{class_name(spec)}Parameters", "of each indicator")
-    parts += table("Results<T>", specs, lambda spec: result_type(spec, "T"), "of each indicator")
-    parts += table(
-        "Inputs<T>",
-        specs,
-        lambda spec: "[" + ", ".join(f"{name}: T" for name in spec["inputs"]) + "]",
-        "of each indicator, in order",
-    )
+    tables: dict[str, Callable[[Spec], str]] = {
+        "Parameters": lambda spec: f"{class_name(spec)}Parameters",
+        "Results<T>": lambda spec: result_type(spec, "T"),
+        "Inputs<T>": lambda spec: f"[{', '.join(f'{name}: T' for name in spec['inputs'])}]",
+    }
+    for name, kind_of in tables.items():
+        parts.append(f"/** {name.partition('<')[0]} of each indicator. */")
+        parts.append(f"export interface {name} {{")
+        parts += [f"  {spec['name']}: {kind_of(spec)};" for spec in specs]
+        parts.append("}\n")
     parts.append("/** Name of an indicator. */\nexport type IndicatorName = keyof Parameters;\n")
     for kind, lead in ("CacheMethods", "tf: string, pt: string, "), ("ViewMethods", ""):
         parts.append(f"/** A method for each indicator. */\nexport interface {kind} {{")
@@ -176,11 +191,6 @@ def declarations(specs: list[Spec]) -> str:
             )
         parts[-1] = parts[-1].rstrip() + "\n}\n"
     return "\n".join(parts)
-
-
-def table(name: str, specs: list[Spec], kind: Any, what: str) -> list[str]:  # noqa: ANN401 - a function
-    rows = [f"  {spec['name']}: {kind(spec)};" for spec in specs]
-    return [f"/** {name.partition('<')[0]} {what}. */", f"export interface {name} {{", *rows, "}\n"]
 
 
 # --- command ---
