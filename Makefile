@@ -104,7 +104,7 @@ $(PLAYGROUND)/node_modules/stamp: $(PLAYGROUND)/package-lock.json
 # From nothing each time: a page that was deleted must not stay.
 docs: setup npm $(VENV)/stamp-docs $(PLAYGROUND)/node_modules/stamp ## the site, with the playground, in target/site; warnings are errors
 	rm -rf $(SITE)
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs -b html -d target/doctrees . $(SITE)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -c docs -b html -d target/doctrees . $(SITE)
 	cd $(PLAYGROUND) && npm run --silent check
 	$(BIN)/python tools/playground_sample.py target/playground/aapl.csv
 	node $(PLAYGROUND)/build.mjs target/playground/aapl.csv $(SITE)/$(PLAYGROUND)

@@ -63,5 +63,5 @@ def prepare(_app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Called by Sphinx."""
+    """Connect the above, as Sphinx asks extensions to."""
     app.connect("source-read", prepare)

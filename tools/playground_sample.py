@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from bokeh_sampledata import stocks
 
-STOCK = stocks.AAPL
+STOCK = cast("Mapping[str, Sequence[Any]]", stocks.AAPL)
 COLUMNS = ("date", "open", "high", "low", "close", "volume")
 
 #: Three years of days, after the last split.

@@ -61,11 +61,13 @@ def only(page: Page, name: str) -> None:
 
 
 def shown_digests(page: Page) -> list[str]:
-    return page.locator("#results .digest").all_inner_texts()
+    found: list[str] = page.locator("#results .digest").all_inner_texts()
+    return found
 
 
 def shown_lines(page: Page) -> list[str]:
-    return page.locator("#results .python").all_inner_texts()
+    found: list[str] = page.locator("#results .python").all_inner_texts()
+    return found
 
 
 def give(page: Page, name: str, content: str | bytes) -> None:
@@ -191,8 +193,12 @@ def test_replay_in_steps(playground: Page) -> None:
 
 # --- files ---
 
-ROWS = "2024-01-02,10,11,9,10.5,1000\n2024-01-03,10.5,12,10,0.1,1100\n2024-01-04,11,13,11,1e-7,900\n"
-GOOD = "date,open,high,low,close,volume\n" + ROWS
+GOOD = """\
+date,open,high,low,close,volume
+2024-01-02,10,11,9,10.5,1000
+2024-01-03,10.5,12,10,0.1,1100
+2024-01-04,11,13,11,1e-7,900
+"""
 
 FORMS = {
     "plain": GOOD,
@@ -350,8 +356,9 @@ def test_everything_has_a_name(playground: Page) -> None:
     for name in ic.catalog():
         add(playground, name)
     nameless = """[...document.querySelectorAll("button, input, select, a, [role]")].filter(one =>
-        !one.labels?.length && !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby")
-        && !one.textContent.trim() && !["alert", "status"].includes(one.role)).length"""
+        !one.labels?.length && !one.getAttribute("aria-label")
+        && !one.getAttribute("aria-labelledby") && !one.textContent.trim()
+        && !["alert", "status"].includes(one.role)).length"""
     assert playground.evaluate(nameless) == 0
 
 
