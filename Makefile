@@ -114,7 +114,7 @@ $(VENV)/stamp-browser: $(VENV)/stamp-python
 	@touch $@
 
 test-browser: docs $(VENV)/stamp-browser ## the site in a real browser: digests beside Python's, no request to anywhere
-	@command -v chromium >/dev/null || bash tools/apt_install.sh chromium
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || bash tools/apt_install.sh chromium
 	$(BIN)/python -m pytest tests/browser
 
 # --- what is published ---

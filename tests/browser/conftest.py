@@ -53,8 +53,8 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "Chromium is not installed: make test-browser installs it on Debian"
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    assert chromium, "neither chromium nor google-chrome is installed"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield running

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import indicator_cache as ic
 
-from .conftest import PLAYGROUND, SCREENSHOTS, SITE, Open
+from .conftest import PLAYGROUND, ROOT, SCREENSHOTS, SITE, Open
 
 SAMPLE = SITE / "docs/playground/aapl.csv"
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -189,6 +189,16 @@ def test_replay_in_steps(playground: Page) -> None:
     # A change of what is computed ends it.
     add(playground, "ema")
     assert playground.inner_text("#replayed") == ""
+
+
+def test_no_indicator_is_named_in_the_sources() -> None:
+    """What the registry gets, the playground has, with no other edit."""
+    names = re.compile(rf"\b({'|'.join(ic.catalog())})\b")
+    sources = sorted((ROOT / "docs/playground/src").iterdir())
+    assert len(sources) > 5
+    assert {path.name: names.findall(path.read_text(encoding="utf-8")) for path in sources} == {
+        path.name: [] for path in sources
+    }
 
 
 # --- files ---

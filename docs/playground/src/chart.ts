@@ -184,7 +184,12 @@ export class Chart {
   #title(text: string, pane: number, color: string): void {
     const target = this.#chart.panes()[pane];
     if (!target) return;
-    const lines = [{ text, color, fontSize: 12, lineHeight: 22, fontFamily: getComputedStyle(this.container).fontFamily }];
+    const { fontFamily } = getComputedStyle(this.container);
+    // The first line is the distance from the edge.
+    const lines = [
+      { text: "", color, fontSize: 6, lineHeight: 6 },
+      { text, color, fontSize: 12, fontFamily },
+    ];
     const plugin = createTextWatermark(target, { horzAlign: "left", vertAlign: "top", lines });
     this.#titles.push({ plugin, text });
   }
