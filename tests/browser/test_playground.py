@@ -242,6 +242,25 @@ def test_forms_of_files(playground: Page, tmp_path: Path, content: str) -> None:
     assert [printed(line, tmp_path) for line in lines] == shown_digests(playground)
 
 
+def test_a_long_file(playground: Page) -> None:
+    """More bars than the chart has room for: all are computed, streamed and compared."""
+    close = [f"{1000 + bar % 977}.{bar % 89}" for bar in range(45_000)]
+    give(playground, "long.csv", "\n".join(["close", *close]))
+    only(playground, "ema")
+    assert "Digests are of all bars" in playground.inner_text("#loaded")
+    columns = {"close": np.array(close, np.float64)}
+    assert shown_digests(playground) == [digest("ema", columns)]
+    playground.locator("#chart").focus()
+    playground.keyboard.press("End")
+    expect(playground.locator("#legend")).to_contain_text("bar 44999")
+    playground.keyboard.press("Home")
+    expect(playground.locator("#legend")).to_contain_text("bar 30000")
+    playground.select_option("#speed", "Infinity")
+    playground.click("#play")
+    playground.wait_for_selector("#replayed.good")
+    assert "all 45,000 bars" in playground.inner_text("#replayed")
+
+
 REFUSED = {
     "": "Line 1: the file is empty.",
     "date,price\n2024-01-02,1\n": "Line 1: no column is named open, high, low, close, volume. "

@@ -37,6 +37,9 @@ const THEMES = {
 const PRICES_HEIGHT = 340;
 const PANEL_HEIGHT = 130;
 
+/** More than this, and every change would take seconds. Of longer series the chart has the end. */
+export const MOST_BARS = 20_000;
+
 /** A series with what it shows of each bar; null where there is nothing. */
 interface Drawn {
   readonly series: ISeriesApi<SeriesType>;
@@ -48,6 +51,8 @@ export class Chart {
   #drawn: Drawn[] = [];
   #titles: { readonly plugin: ITextWatermarkPluginApi<Time>; readonly text: string }[] = [];
   #bars: Bars | null = null;
+  /** Bars on the chart: from the first to before the second. */
+  #start = 0;
   #shown = 0;
   #crosshair = -1;
 
@@ -111,14 +116,20 @@ export class Chart {
   reveal(count: number): void {
     const bars = this.#bars;
     if (!bars) return;
+    // In leaps, so that most bars are only added.
+    const leap = MOST_BARS / 2;
+    const start = Math.max(0, Math.ceil((count - MOST_BARS) / leap) * leap);
+    const more = count - this.#shown;
     for (const { series, point } of this.#drawn) {
       const at = (bar: number) => ({ time: this.#time(bar), ...point(bar) });
-      if (count > this.#shown && this.#shown > 0 && count - this.#shown < 200 && series.data().length === this.#shown) {
+      const held = series.data().length;
+      if (start === this.#start && held > 0 && held === this.#shown - start && more > 0 && more < 200) {
         for (let bar = this.#shown; bar < count; bar += 1) series.update(at(bar) as never);
       } else {
-        series.setData(Array.from({ length: count }, (_, bar) => at(bar)) as never[]);
+        series.setData(Array.from({ length: count - start }, (_, place) => at(start + place)) as never[]);
       }
     }
+    this.#start = start;
     this.#shown = count;
   }
 
@@ -127,14 +138,15 @@ export class Chart {
     const scale = this.#chart.timeScale();
     const range = scale.getVisibleLogicalRange();
     if (!range) return this.home();
-    const to = this.#shown + 3;
+    const to = this.#shown - this.#start + 3;
     scale.setVisibleLogicalRange({ from: to - (range.to - range.from), to });
   }
 
   /** The last bars shown, as many as are still told apart. */
   home(): void {
     const width = Math.max(this.container.clientWidth - 70, 200);
-    this.#chart.timeScale().setVisibleLogicalRange({ from: this.#shown - Math.round(width / 5), to: this.#shown + 3 });
+    const end = this.#shown - this.#start;
+    this.#chart.timeScale().setVisibleLogicalRange({ from: end - Math.round(width / 5), to: end + 3 });
   }
 
   #prices(bars: Bars, theme: (typeof THEMES)["light"]): void {
@@ -187,7 +199,7 @@ export class Chart {
     const { fontFamily } = getComputedStyle(this.container);
     // The first line is the distance from the edge.
     const lines = [
-      { text: "", color, fontSize: 6, lineHeight: 6 },
+      { text: "\u00a0", color, fontSize: 6, lineHeight: 6 },
       { text, color, fontSize: 12, fontFamily },
     ];
     const plugin = createTextWatermark(target, { horzAlign: "left", vertAlign: "top", lines });
@@ -222,14 +234,14 @@ export class Chart {
     if (!range || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = event.shiftKey ? 10 : 1;
     const last = this.#shown - 1;
-    const from = this.#crosshair < 0 ? Math.min(last, Math.floor(range.to)) : this.#crosshair;
-    const targets: Record<string, number> = { ArrowLeft: from - step, ArrowRight: from + step, Home: 0, End: last };
+    const from = this.#crosshair < 0 ? Math.min(last, Math.floor(range.to) + this.#start) : this.#crosshair;
+    const targets: Record<string, number> = { ArrowLeft: from - step, ArrowRight: from + step, Home: this.#start, End: last };
     const target = targets[event.key];
     if (target !== undefined) {
-      this.#point(Math.max(0, Math.min(last, target)));
+      this.#point(Math.max(this.#start, Math.min(last, target)));
     } else if (event.key === "+" || event.key === "=" || event.key === "-") {
       const by = ((range.to - range.from) / 8) * (event.key === "-" ? -1 : 1);
-      scale.setVisibleLogicalRange({ from: range.from + by, to: range.to - (range.to > last ? 0 : by) });
+      scale.setVisibleLogicalRange({ from: range.from + by, to: range.to - (range.to > last - this.#start ? 0 : by) });
     } else if (event.key === "Escape") {
       this.#crosshair = -1;
       this.#chart.clearCrosshairPosition();
@@ -244,9 +256,10 @@ export class Chart {
     const scale = this.#chart.timeScale();
     const range = scale.getVisibleLogicalRange();
     this.#crosshair = bar;
-    if (range && (bar < range.from || bar > range.to)) {
+    const place = bar - this.#start;
+    if (range && (place < range.from || place > range.to)) {
       const width = range.to - range.from;
-      const from = bar < range.from ? bar - 2 : bar - width + 2;
+      const from = place < range.from ? place - 2 : place - width + 2;
       scale.setVisibleLogicalRange({ from, to: from + width });
     }
     const candles = this.#drawn.find(({ series }) => series.seriesType() === "Candlestick") ?? this.#drawn[0];

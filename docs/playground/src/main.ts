@@ -1,7 +1,7 @@
 // The page: what is on it follows from the file, the list of studies and the replay, and is drawn anew when one changes.
 
 import sampleText from "sample.csv";
-import { Chart, type Line, type Panel } from "./chart.ts";
+import { Chart, MOST_BARS, type Line, type Panel } from "./chart.ts";
 import { type Bars, FIELDS, type Field, decode, parse } from "./csv.ts";
 import { button, element, find, option } from "./dom.ts";
 import { parameterInput } from "./parameters.ts";
@@ -56,7 +56,11 @@ function describe(): void {
   const columns = FIELDS.filter((field) => bars.columns[field]).join(", ");
   const [first, last] = [bars.labels[0], bars.labels[bars.length - 1]];
   const size = `${bars.length.toLocaleString("en")} bar${bars.length === 1 ? "" : "s"}`;
-  const lines = [element("strong", {}, bars.name), `${size}, ${first} to ${last}`, `Columns: ${columns}`];
+  const lines: (Node | string)[] = [element("strong", {}, bars.name), `${size}, ${first} to ${last}`, `Columns: ${columns}`];
+  if (bars.length > MOST_BARS) {
+    const most = MOST_BARS.toLocaleString("en");
+    lines.push(`The chart shows the last ${most} at most. Digests are of all bars.`);
+  }
   find("loaded", HTMLElement).replaceChildren(...lines.map((line) => element("span", {}, line)));
 }
 
