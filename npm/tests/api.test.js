@@ -68,8 +68,18 @@ for (const [spec, params] of everyCase) {
     same(peeked.view("M1", "bid")[spec.name](params), upTo(4001));
     cache.append({ M1: { bid: bar } });
     same(cache[spec.name]("M1", "bid", params), upTo(4001));
-    cache.append({ M1: { bid: cut(TABLE, 4001, BARS) } });
+    // Now there is room behind the columns, which a peek must not use.
+    const otherBar = Object.fromEntries(FIELDS.map((name) => [name, TABLE[name][10]]));
+    const other = cache.peek({ M1: { bid: otherBar } });
+    const withOther = Object.fromEntries(FIELDS.map((name) => [name, Float64Array.of(...TABLE[name].subarray(0, 4001), otherBar[name])]));
+    const expected = ic[spec.name](...columnsOf(spec, withOther), params);
+    const early = other[spec.name]("M1", "bid", params);
+    cache.append({ M1: { bid: cut(TABLE, 4001, 4003) } });
+    cache.append({ M1: { bid: cut(TABLE, 4003, BARS) } });
     same(cache[spec.name]("M1", "bid", params), batch);
+    same(early, expected);
+    other.clear();
+    same(other[spec.name]("M1", "bid", params), expected);
     same(first, before);
     same(peeked[spec.name]("M1", "bid", params), upTo(4001));
     assert.equal(cache.length, BARS);
