@@ -19,7 +19,7 @@ SHELL_CODE := $(wildcard tools/*.sh) .ci/run
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test fuzz valgrind fmt-check lint lint-wasm test-rust test-no-std typecheck test-python \
   generate accuracy bench bench-compare bench-peers format clean soak golden dist test-dist release-check \
-  test-golden test-node test-aarch64 npm test-js bench-store hammer test-cluster bench-scale
+  test-golden test-node test-aarch64 npm test-js bench-store hammer test-cluster bench-scale docs test-browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -87,8 +87,38 @@ format: $(VENV)/stamp-python ## format Rust and Python
 	$(BIN)/ruff format
 
 clean: ## remove everything that is not in git and can be made again
-	rm -rf target dist npm/node_modules $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target dist npm/node_modules $(PLAYGROUND)/node_modules $(VENV) $(WASM) demo/out .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/indicator_cache/_native*.so
+
+# --- the site ---
+
+SITE := target/site
+PLAYGROUND := docs/playground
+
+$(VENV)/stamp-docs: $(VENV)/stamp-python
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+# No scripts of packages run: what the playground needs works without them.
+$(PLAYGROUND)/node_modules/stamp: $(PLAYGROUND)/package-lock.json
+	cd $(PLAYGROUND) && npm ci --silent --ignore-scripts
+	@touch $@
+
+# From nothing each time: a page that was deleted must not stay.
+docs: setup npm $(VENV)/stamp-docs $(PLAYGROUND)/node_modules/stamp ## the site, with the playground, in target/site; warnings are errors
+	rm -rf $(SITE)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -c docs -b html -d target/doctrees . $(SITE)
+	cd $(PLAYGROUND) && npm run --silent check
+	$(BIN)/python tools/playground_sample.py target/playground/aapl.csv
+	node $(PLAYGROUND)/build.mjs target/playground/aapl.csv $(SITE)/$(PLAYGROUND)
+
+$(VENV)/stamp-browser: $(VENV)/stamp-python
+	$(BIN)/python -m pip install --quiet --group browser
+	@touch $@
+
+test-browser: docs $(VENV)/stamp-browser ## the site in a real browser: digests beside Python's, no request to anywhere
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || bash tools/apt_install.sh chromium
+	$(BIN)/python -m pytest tests/browser
 
 # --- what is published ---
 

@@ -39,7 +39,5 @@ def compute_many(
     spec = BY_NAME[name]
     if outputs is None:
         outputs = [empty_outputs(spec, len(columns[0])) for _ in params]
-    backend = backends.active()
-    for values, room in zip(params, outputs, strict=True):
-        backend.run(spec, values, columns, room)
+    backends.active().run_many(spec, params, columns, outputs)
     return outputs
