@@ -163,12 +163,12 @@ def test_blocks_leave_room_for_the_state(long_bars: Bars) -> None:
 def test_fuel() -> None:
     """A computation that takes too long is an error with a name; the next one has a full tank."""
     short, long = walk(1000), walk(64_000)
-    expected = run(ic.backends.resolve("native"), "dmi", short)
+    expected = run(ic.backends.resolve("native"), "choppiness", short)
     backend = WasmBackend(fuel=10_000_000)
     for _ in range(3):
-        assert run(backend, "dmi", short) == expected
+        assert run(backend, "choppiness", short) == expected
         with pytest.raises(ic.BackendError, match="fuel"):
-            run(backend, "dmi", long)
+            run(backend, "choppiness", long)
 
 
 def test_trap(monkeypatch: pytest.MonkeyPatch) -> None:

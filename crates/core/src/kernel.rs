@@ -20,16 +20,17 @@
 //! never `f64::min` or `f64::max`; take `ln`, `exp` and the like from `libm` alone.
 
 use crate::error::Error;
-use crate::primitives::order::{Order, TILE};
 use crate::spec::{Params, Spec};
 use crate::state::State;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::any::Any;
 
+pub use crate::primitives::recurrence::Isa;
+
 /// Bars that a kernel is handed at once at most: columns of 4 KiB, so that a dozen of them stay in a
 /// first-level cache.
-pub const BLOCK: usize = TILE;
+pub const BLOCK: usize = 512;
 
 /// Runs this short use scratch columns of this size, so that a live bar does not pay for zeroing
 /// [`BLOCK`] of them.
@@ -39,9 +40,6 @@ pub const SHORT_BLOCK: usize = 16;
 pub trait Kernel: Clone + Send + Sync + 'static {
     /// The declaration from which bindings, documentation and tests are made.
     const SPEC: &'static Spec;
-
-    /// Whether it can take bars in [`Order::Stripes`], as averages are best computed.
-    const STRIPES: bool = false;
 
     /// Builds the initial state.
     ///
@@ -53,10 +51,9 @@ pub trait Kernel: Clone + Send + Sync + 'static {
 
     /// Takes the next bars, `N` at most, and writes one result per bar into each output.
     ///
-    /// The number of columns is that of the spec and all have one length. `order` is for the parts
-    /// that run along the bars, and [`Order::Bars`] unless [`Self::STRIPES`]. `N` is there for scratch
-    /// columns on the stack. Neither may influence the result.
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
+    /// The number of columns is that of the spec and all have one length. `isa` is for averages, `N`
+    /// for scratch columns on the stack. Neither may influence the result.
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
 
     /// Hands every stateful part to `visit`, in an order that never changes.
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State));

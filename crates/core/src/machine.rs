@@ -1,8 +1,8 @@
 //! The object-safe twin of a kernel, once for all kernels.
 
 use crate::error::Error;
-use crate::kernel::{BLOCK, Kernel, Machine, SHORT_BLOCK};
-use crate::primitives::order::{self, Order, ROWS, TILE, Tile};
+use crate::kernel::{BLOCK, Isa, Kernel, Machine, SHORT_BLOCK};
+use crate::primitives::recurrence::BARS;
 use crate::primitives::{ABOVE_INFINITY, all_below, canonical};
 use crate::spec::{MAX_INPUTS, MAX_OUTPUTS, Spec};
 use crate::state::{self, Header, MOST_BARS, Reader, Writer};
@@ -65,38 +65,30 @@ impl<K: Kernel> Instance<K> {
 
     /// Takes a run of any length.
     #[inline(always)]
-    fn take(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        isa: Isa,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+    ) -> Result<(), Error> {
         let bars = check_shape(K::SPEC, inputs, outputs)?;
         if bars <= SHORT_BLOCK {
-            self.run_block::<SHORT_BLOCK>(inputs, outputs, 0..bars);
+            self.run_block::<SHORT_BLOCK>(isa, inputs, outputs, 0..bars);
         } else {
-            // Averages can take a tile at once where it begins with a block of theirs, and not with
-            // the bar that starts them.
-            let begun = usize::try_from(self.bars % ROWS as u64).unwrap_or(0);
-            let head = if begun == 0 && self.bars > 0 {
-                0
+            // Averages take many bars abreast where a block of theirs begins, except for the bar that
+            // starts them.
+            let begun = usize::try_from(self.bars % BARS as u64).unwrap_or(0);
+            let mut end = if begun == 0 && self.bars > 0 {
+                BLOCK
             } else {
-                ROWS - begun
-            };
-            // Zeroing them costs too much for a short run.
-            let mut tiles;
-            let mut tiles = if K::STRIPES && bars >= TILE {
-                tiles = Tiles::zero();
-                Some(&mut tiles)
-            } else {
-                None
+                BARS - begun
             };
             let mut start = 0;
             while start < bars {
-                let len = if start < head { head } else { TILE };
-                let block = start..bars.min(start + len);
+                let block = start..bars.min(end);
                 start = block.end;
-                match &mut tiles {
-                    Some(tiles) if block.len() == TILE => {
-                        self.run_tile(inputs, outputs, block, tiles);
-                    }
-                    _ => self.run_block::<BLOCK>(inputs, outputs, block),
-                }
+                end = start + BLOCK;
+                self.run_block::<BLOCK>(isa, inputs, outputs, block);
             }
         }
         // A forged state can have any count.
@@ -108,6 +100,7 @@ impl<K: Kernel> Instance<K> {
     #[inline(always)]
     fn run_block<const N: usize>(
         &mut self,
+        isa: Isa,
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
         block: Range<usize>,
@@ -122,57 +115,9 @@ impl<K: Kernel> Instance<K> {
             *result = &mut output[block.clone()];
         }
         let results = &mut results[..K::SPEC.outputs.len()];
-        self.kernel
-            .run::<N>(Order::Bars, &columns[..inputs.len()], results);
+        self.kernel.run::<N>(isa, &columns[..inputs.len()], results);
         for column in results {
             canonicalise(column);
-        }
-    }
-
-    /// Takes a tile, in stripes.
-    #[inline(always)]
-    fn run_tile(
-        &mut self,
-        inputs: &[&[f64]],
-        outputs: &mut [&mut [f64]],
-        tile: Range<usize>,
-        tiles: &mut Tiles,
-    ) {
-        let Tiles { columns, results } = tiles;
-        for (column, input) in columns.iter_mut().zip(inputs) {
-            if let Some(input) = input[tile.clone()].first_chunk() {
-                order::stripe(input, &mut column.0);
-            }
-        }
-        let columns = columns.each_ref().map(|column| column.0.as_slice());
-        let mut results = results.each_mut().map(|column| column.0.as_mut_slice());
-        let results = &mut results[..K::SPEC.outputs.len()];
-        self.kernel
-            .run::<TILE>(Order::Stripes, &columns[..inputs.len()], results);
-        for (column, output) in results.iter_mut().zip(outputs.iter_mut()) {
-            canonicalise(column);
-            if let (Some(column), Some(output)) =
-                (column.first_chunk(), output[tile.clone()].first_chunk_mut())
-            {
-                order::unstripe(column, output);
-            }
-        }
-    }
-}
-
-/// Scratch for tiles in stripes.
-struct Tiles {
-    columns: [Tile; MAX_INPUTS],
-    results: [Tile; MAX_OUTPUTS],
-}
-
-impl Tiles {
-    #[allow(clippy::large_stack_arrays, reason = "a run must not allocate")]
-    #[inline(always)]
-    const fn zero() -> Self {
-        Self {
-            columns: [const { Tile::zero() }; MAX_INPUTS],
-            results: [const { Tile::zero() }; MAX_OUTPUTS],
         }
     }
 }
@@ -202,7 +147,7 @@ impl<K: Kernel> Machine for Instance<K> {
     }
 
     fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error> {
-        self.take(inputs, outputs)
+        self.take(Isa::PORTABLE, inputs, outputs)
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -229,7 +174,7 @@ impl<K: Kernel> Machine for Instance<K> {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{Error, Instance, Kernel, Machine};
+    use super::{Error, Instance, Isa, Kernel, Machine};
     use core::any::Any;
 
     /// The whole of a kernel once more, since what it calls is inlined, for wider registers. They
@@ -243,7 +188,7 @@ mod avx2 {
     ) -> Result<(), Error> {
         let machine: &mut dyn Any = machine;
         match machine.downcast_mut::<Instance<K>>() {
-            Some(instance) => instance.take(inputs, outputs),
+            Some(instance) => instance.take(Isa::avx2(), inputs, outputs),
             None => Err(Error::Count {
                 what: "machines of this kind",
                 given: 0,

@@ -8,8 +8,7 @@ mod common;
 mod hostile;
 
 use hostile::{PORTABLE, sweep};
-use indicator_core::kernel::Kernel;
-use indicator_core::primitives::order::Order;
+use indicator_core::kernel::{Isa, Kernel};
 use indicator_core::registry::{self, Entry};
 use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
 use indicator_core::state::{Reader, State, Writer};
@@ -100,7 +99,7 @@ macro_rules! culprit {
 
             fn run<const N: usize>(
                 &mut self,
-                _: Order,
+                _: Isa,
                 inputs: &[&[f64]],
                 outputs: &mut [&mut [f64]],
             ) {

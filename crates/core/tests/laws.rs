@@ -4,9 +4,8 @@
 mod common;
 
 use common::{DATA_SETS, Rng, bits, columns_of, parameter_sets, run, run_in_blocks, spec_label};
-use indicator_core::kernel::Kernel;
+use indicator_core::kernel::{Isa, Kernel};
 use indicator_core::primitives::NAN;
-use indicator_core::primitives::order::Order;
 use indicator_core::registry::{self, Entry};
 use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
 use indicator_core::state::{Reader, State, Writer};
@@ -399,7 +398,7 @@ mod culprits {
 
                 fn run<const N: usize>(
                     &mut self,
-                    _: Order,
+                    _: Isa,
                     inputs: &[&[f64]],
                     outputs: &mut [&mut [f64]],
                 ) {

@@ -1,8 +1,7 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::recurrence::Wilder;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -42,16 +41,16 @@ impl Kernel for Atr {
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
-        Ok(Self { range: TrueRange::start()?, average: Wilder::new(params.integer(0)) })
+        Ok(Self { range: TrueRange::start(), average: Wilder::new(params.integer(0)) })
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([high, low, close], [atr]) = (inputs, outputs) else { return };
         let mut range = [0.0; N];
         let range = &mut range[..high.len()];
-        self.range.write(order, high, low, close, range);
-        self.average.run(order, range, atr);
+        self.range.write(high, low, close, range);
+        self.average.run(isa, range, atr);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,8 +1,7 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::sqrt;
 use crate::primitives::window::WindowMoments;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -71,7 +70,7 @@ impl Kernel for Bollinger {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [upper, middle, lower]) = (inputs, outputs) else { return };
         self.moments.run::<N>(x, middle, lower);
         for (upper, (middle, lower)) in upper.iter_mut().zip(middle.iter().zip(lower.iter_mut())) {

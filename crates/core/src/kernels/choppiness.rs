@@ -1,9 +1,8 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::NAN;
 use crate::primitives::window::{WindowMax, WindowMean};
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -51,7 +50,7 @@ impl Kernel for Choppiness {
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let period = params.integer(0);
         Ok(Self {
-            range: TrueRange::start()?,
+            range: TrueRange::start(),
             mean: WindowMean::new(period)?,
             highest: WindowMax::new(period)?,
             lowest: WindowMax::new(period)?,
@@ -61,13 +60,13 @@ impl Kernel for Choppiness {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([high, low, close], [choppiness]) = (inputs, outputs) else { return };
         let bars = high.len();
         let (mut range, mut highest, mut lowest) = ([0.0; N], [0.0; N], [0.0; N]);
         let range = &mut range[..bars];
         let (highest, lowest) = (&mut highest[..bars], &mut lowest[..bars]);
-        self.range.write(order, high, low, close, range);
+        self.range.write(high, low, close, range);
         self.mean.run::<N>(range, choppiness);
         self.highest.run::<N>(high, highest);
         for (range, low) in range.iter_mut().zip(*low) {

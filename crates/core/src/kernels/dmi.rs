@@ -1,17 +1,16 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::Kernel;
-use crate::primitives::delay::Delay;
+use crate::kernel::{Isa, Kernel};
+use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the directional movement index.
 #[derive(Clone)]
 pub struct Dmi {
-    previous_high: Delay,
-    previous_low: Delay,
+    previous_high: Previous,
+    previous_low: Previous,
     range: TrueRange,
     mean_plus: Ewm,
     mean_minus: Ewm,
@@ -66,14 +65,13 @@ impl Kernel for Dmi {
         transcendental: false,
         revision: 2,
     };
-    const STRIPES: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let mean = || Ewm::new(params.reciprocal(0), Gap::Decay);
         Ok(Self {
-            previous_high: Delay::new(1)?,
-            previous_low: Delay::new(1)?,
-            range: TrueRange::start()?,
+            previous_high: Previous::default(),
+            previous_low: Previous::default(),
+            range: TrueRange::start(),
             mean_plus: mean(),
             mean_minus: mean(),
             mean_range: mean(),
@@ -82,29 +80,29 @@ impl Kernel for Dmi {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([high, low, close], [plus_di, minus_di, adx]) = (inputs, outputs) else { return };
         let n = high.len();
         let (mut plus, mut minus, mut scratch) = ([0.0; N], [0.0; N], [0.0; N]);
         let (plus, minus, scratch) = (&mut plus[..n], &mut minus[..n], &mut scratch[..n]);
-        self.previous_high.run(order, high, plus_di);
-        self.previous_low.run(order, low, minus_di);
+        self.previous_high.run(high, plus_di);
+        self.previous_low.run(low, minus_di);
         for t in 0..n {
             let (up, down) = (high[t] - plus_di[t], minus_di[t] - low[t]);
             plus[t] = movement(up, down);
             minus[t] = movement(down, up);
         }
-        self.mean_plus.run(order, plus, plus_di);
-        self.mean_minus.run(order, minus, minus_di);
-        self.range.write(order, high, low, close, scratch);
+        self.mean_plus.run(isa, plus, plus_di);
+        self.mean_minus.run(isa, minus, minus_di);
+        self.range.write(high, low, close, scratch);
         let mean_range = plus;
-        self.mean_range.run(order, scratch, mean_range);
+        self.mean_range.run(isa, scratch, mean_range);
         for t in 0..n {
             plus_di[t] = 100.0 * (plus_di[t] / mean_range[t]);
             minus_di[t] = 100.0 * (minus_di[t] / mean_range[t]);
             scratch[t] = 100.0 * ((plus_di[t] - minus_di[t]).abs() / (plus_di[t] + minus_di[t]));
         }
-        self.adx.run(order, scratch, adx);
+        self.adx.run(isa, scratch, adx);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

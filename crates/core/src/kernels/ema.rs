@@ -1,7 +1,6 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -50,9 +49,9 @@ impl Kernel for Ema {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [ema]) = (inputs, outputs) else { return };
-        self.mean.run(order, x, ema);
+        self.mean.run(isa, x, ema);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,16 +1,15 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
-use crate::primitives::delay::Delay;
+use crate::kernel::{Isa, Kernel};
+use crate::primitives::delay::Previous;
 use crate::primitives::garch::Garch;
 use crate::primitives::sqrt;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, MAX_PERIOD, Output, Param, Params, Rule, Spec};
 use crate::state::State;
 
 /// State of the GARCH volatility. Other kernels have it as a part.
 #[derive(Clone)]
 pub struct GarchVolatility {
-    previous: Delay,
+    previous: Previous,
     variance: Garch,
     log_returns: bool,
     scale: f64,
@@ -60,28 +59,28 @@ pub(super) const SIGMA_FLOOR: Param = Param {
 
 impl GarchVolatility {
     /// The parameters stand in a row, from `first` on.
-    pub(super) fn start(params: &Params<'_>, first: usize) -> Result<Self, Error> {
+    pub(super) fn start(params: &Params<'_>, first: usize) -> Self {
         let (alpha, beta) = (params.float(first), params.float(first + 1));
         let rest = 1.0 - alpha - beta;
         let omega = params.optional_float(first + 2);
         let omega = omega.unwrap_or(1e-6 * if rest > 1e-6 { rest } else { 1e-6 });
         let floor = params.float(first + 6);
         let wait = params.integer(first + 5);
-        Ok(Self {
-            previous: Delay::new(1)?,
+        Self {
+            previous: Previous::default(),
             variance: Garch::new(omega, alpha, beta, floor * floor, wait),
             log_returns: params.flag(first + 3),
             scale: params.float(first + 4),
-        })
+        }
     }
 
     /// Takes the next bars; writes the volatility at each.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub(super) fn write<const N: usize>(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
+    pub(super) fn write<const N: usize>(&mut self, x: &[f64], out: &mut [f64]) {
         let mut returns = [0.0; N];
         let returns = &mut returns[..x.len()];
-        self.previous.run(order, x, returns);
+        self.previous.run(x, returns);
         for (one, &x) in returns.iter_mut().zip(x) {
             let ratio = x / *one;
             *one = self.scale * if self.log_returns { libm::log(ratio) } else { ratio - 1.0 };
@@ -131,13 +130,13 @@ impl Kernel for GarchVolatility {
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
-        Self::start(params, 0)
+        Ok(Self::start(params, 0))
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [garch_volatility]) = (inputs, outputs) else { return };
-        self.write::<N>(order, x, garch_volatility);
+        self.write::<N>(x, garch_volatility);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

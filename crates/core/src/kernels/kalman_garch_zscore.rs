@@ -3,10 +3,9 @@ use super::garch_volatility::{
 };
 use super::kalman_mean;
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::NAN;
 use crate::primitives::level::Level;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Output, Params, Spec};
 use crate::state::State;
 
@@ -57,17 +56,17 @@ impl Kernel for KalmanGarchZscore {
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self {
             level: Level::new(params.float(0), params.float(1)),
-            volatility: GarchVolatility::start(params, 2)?,
+            volatility: GarchVolatility::start(params, 2),
         })
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [kalman_garch_zscore]) = (inputs, outputs) else { return };
         let mut volatility = [0.0; N];
         let volatility = &mut volatility[..x.len()];
-        self.volatility.write::<N>(order, x, volatility);
-        self.level.run(order, x, kalman_garch_zscore);
+        self.volatility.write::<N>(x, volatility);
+        self.level.run(isa, x, kalman_garch_zscore);
         let rows = kalman_garch_zscore.iter_mut().zip(&*volatility).zip(*x);
         for ((score, &volatility), &x) in rows {
             let unit = x.abs() * volatility;

@@ -1,7 +1,6 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::level::Level;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -57,9 +56,9 @@ impl Kernel for KalmanMean {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [kalman_mean]) = (inputs, outputs) else { return };
-        self.level.run(order, x, kalman_mean);
+        self.level.run(isa, x, kalman_mean);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

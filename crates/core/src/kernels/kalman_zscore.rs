@@ -1,9 +1,8 @@
 use super::kalman_mean;
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::level::Level;
 use crate::primitives::window::WindowScore;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -58,9 +57,9 @@ impl Kernel for KalmanZscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [kalman_zscore]) = (inputs, outputs) else { return };
-        self.level.run(order, x, kalman_zscore);
+        self.level.run(isa, x, kalman_zscore);
         for (residual, &x) in kalman_zscore.iter_mut().zip(*x) {
             *residual = x - *residual;
         }

@@ -1,8 +1,7 @@
 use super::ema;
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -67,7 +66,6 @@ impl Kernel for Macd {
         transcendental: false,
         revision: 2,
     };
-    const STRIPES: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let mean = |index| Ewm::new(ema::alpha(params.integer(index)), Gap::Decay);
@@ -75,14 +73,14 @@ impl Kernel for Macd {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [macd, signal, histogram]) = (inputs, outputs) else { return };
-        self.fast.run(order, x, macd);
-        self.slow.run(order, x, signal);
+        self.fast.run(isa, x, macd);
+        self.slow.run(isa, x, signal);
         for (macd, &slow) in macd.iter_mut().zip(&**signal) {
             *macd -= slow;
         }
-        self.signal.run(order, macd, signal);
+        self.signal.run(isa, macd, signal);
         for (histogram, (&macd, &signal)) in histogram.iter_mut().zip(macd.iter().zip(&**signal)) {
             *histogram = macd - signal;
         }

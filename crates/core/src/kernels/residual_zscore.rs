@@ -1,9 +1,8 @@
 use super::ema;
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::primitives::window::{WindowMean, WindowScore};
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -92,11 +91,11 @@ impl Kernel for ResidualZscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [residual_zscore]) = (inputs, outputs) else { return };
         match &mut self.mean {
             Mean::Rolling(mean) => mean.run::<N>(x, residual_zscore),
-            Mean::Ema(mean) => mean.run(order, x, residual_zscore),
+            Mean::Ema(mean) => mean.run(isa, x, residual_zscore),
         }
         for (residual, &x) in residual_zscore.iter_mut().zip(*x) {
             *residual = x - *residual;

@@ -1,7 +1,6 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::delay::Delay;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -44,7 +43,7 @@ impl Kernel for Roc {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [roc]) = (inputs, outputs) else { return };
         self.earlier.pieces(x, |at, earlier| {
             for ((roc, &x), &earlier) in roc[at.clone()].iter_mut().zip(&x[at]).zip(earlier) {

@@ -1,16 +1,15 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::all_below;
-use crate::primitives::delay::Delay;
+use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
 /// State of the relative strength index.
 #[derive(Clone)]
 pub struct Rsi {
-    previous: Delay,
+    previous: Previous,
     gain: Ewm,
     loss: Ewm,
 }
@@ -55,31 +54,30 @@ impl Kernel for Rsi {
         transcendental: false,
         revision: 2,
     };
-    const STRIPES: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let alpha = params.reciprocal(0);
         Ok(Self {
-            previous: Delay::new(1)?,
+            previous: Previous::default(),
             gain: Ewm::new(alpha, Gap::Decay),
             loss: Ewm::new(alpha, Gap::Decay),
         })
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [rsi]) = (inputs, outputs) else { return };
         let n = x.len();
         let (mut gain, mut loss) = ([0.0; N], [0.0; N]);
         let (gain, loss, rsi) = (&mut gain[..n], &mut loss[..n], &mut rsi[..n]);
-        self.previous.run(order, x, rsi);
+        self.previous.run(x, rsi);
         for t in 0..n {
             let change = x[t] - rsi[t];
             gain[t] = rise(change);
             loss[t] = rise(-change);
         }
-        self.gain.run(order, gain, rsi);
-        self.loss.run(order, loss, gain);
+        self.gain.run(isa, gain, rsi);
+        self.loss.run(isa, loss, gain);
         let (gain, loss, sum) = (rsi, gain, loss);
         for t in 0..n {
             sum[t] = gain[t] + loss[t];

@@ -1,26 +1,25 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
-use crate::primitives::delay::Delay;
+use crate::kernel::{Isa, Kernel};
+use crate::primitives::delay::Previous;
 use crate::primitives::larger_present;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Output, Params, Spec};
 use crate::state::State;
 
 /// State of the true range. Other kernels have it as a part.
 #[derive(Clone)]
 pub struct TrueRange {
-    previous_close: Delay,
+    previous_close: Previous,
 }
 
 impl TrueRange {
-    pub(super) fn start() -> Result<Self, Error> {
-        Ok(Self { previous_close: Delay::new(1)? })
+    pub(super) fn start() -> Self {
+        Self { previous_close: Previous::default() }
     }
 
     /// Takes the next bars; writes the true range of each.
     #[inline(always)]
-    pub(super) fn write(&mut self, order: Order, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) {
-        self.previous_close.run(order, close, out);
+    pub(super) fn write(&mut self, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) {
+        self.previous_close.run(close, out);
         for ((range, &high), &low) in out.iter_mut().zip(high).zip(low) {
             let previous = *range;
             let up = larger_present(high - low, (high - previous).abs());
@@ -58,13 +57,13 @@ impl Kernel for TrueRange {
     };
 
     fn new(_: &Params<'_>) -> Result<Self, Error> {
-        Self::start()
+        Ok(Self::start())
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, order: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([high, low, close], [true_range]) = (inputs, outputs) else { return };
-        self.write(order, high, low, close, true_range);
+        self.write(high, low, close, true_range);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

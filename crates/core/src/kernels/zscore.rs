@@ -1,8 +1,7 @@
 use crate::error::Error;
-use crate::kernel::Kernel;
+use crate::kernel::{Isa, Kernel};
 use crate::primitives::sqrt;
 use crate::primitives::window::WindowMoments;
-use crate::primitives::order::Order;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
 
@@ -55,7 +54,7 @@ impl Kernel for Zscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Order, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [zscore]) = (inputs, outputs) else { return };
         let mut squares = [0.0; N];
         let squares = &mut squares[..x.len()];

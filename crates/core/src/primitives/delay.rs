@@ -1,7 +1,6 @@
 //! The value some bars ago.
 
 use super::NAN;
-use super::order::{LANES, Order, ROWS};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
@@ -105,45 +104,12 @@ impl Delay {
         })
     }
 
-    /// Takes the next values of `x`; writes for each the one `by` bars earlier, NaN where none is.
-    #[inline(always)]
-    pub fn run(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
-        match order {
-            Order::Bars => self.pieces(x, |at, earlier| out[at].copy_from_slice(earlier)),
-            Order::Stripes => self.stripes(x, out),
-        }
-    }
-
-    /// Takes the next values of `x`, one after the other; hands out the earlier ones in pieces, each
-    /// with the bars it is for.
+    /// Takes the next values of `x`; hands out for each the one `by` bars earlier, NaN where none is, in
+    /// pieces, each with the bars it is for.
     #[inline(always)]
     pub fn pieces(&mut self, x: &[f64], piece: impl FnMut(Range<usize>, &[f64])) {
         self.ring.delayed(self.bars, x, self.by, piece);
         self.ring.push(self.bars, x);
-        self.bars = self.bars.wrapping_add(x.len());
-    }
-
-    /// Each row is an earlier one, moved by as many lanes as the delay crosses stretches.
-    #[inline(always)]
-    fn stripes(&mut self, x: &[f64], out: &mut [f64]) {
-        for row in 0..ROWS {
-            let lanes = self.by.saturating_sub(row).div_ceil(ROWS);
-            let out = &mut out[row * LANES..][..LANES];
-            let old = lanes.min(LANES);
-            for (lane, out) in out[..old].iter_mut().enumerate() {
-                let bar = self.bars.wrapping_add(lane * ROWS + row);
-                *out = self.ring.at(bar.wrapping_sub(self.by));
-            }
-            if lanes < LANES {
-                let earlier = row + lanes * ROWS - self.by;
-                out[lanes..].copy_from_slice(&x[earlier * LANES..][..LANES - lanes]);
-            }
-        }
-        let kept = self.by.min(x.len());
-        for bar in x.len() - kept..x.len() {
-            let value = x[Order::Stripes.place(bar)];
-            self.ring.push(self.bars.wrapping_add(bar), &[value]);
-        }
         self.bars = self.bars.wrapping_add(x.len());
     }
 }
@@ -161,8 +127,45 @@ impl State for Delay {
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
         self.reset();
         for _ in 0..self.by {
-            self.run(Order::Bars, &[from.float()?], &mut [NAN]);
+            self.pieces(&[from.float()?], |_, _| {});
         }
+        Ok(())
+    }
+}
+
+/// A column delayed by one bar; NaN before the first.
+#[derive(Clone)]
+pub struct Previous(f64);
+
+impl Default for Previous {
+    fn default() -> Self {
+        Self(NAN)
+    }
+}
+
+impl Previous {
+    /// Takes the next values of `x`; writes for each the one before.
+    #[inline(always)]
+    pub fn run(&mut self, x: &[f64], out: &mut [f64]) {
+        if let ([.., last], [first, rest @ ..]) = (x, out) {
+            *first = self.0;
+            rest.copy_from_slice(&x[..rest.len()]);
+            self.0 = *last;
+        }
+    }
+}
+
+impl State for Previous {
+    fn reset(&mut self) {
+        self.0 = NAN;
+    }
+
+    fn save(&self, to: &mut Writer) {
+        to.float(self.0);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Error> {
+        self.0 = from.float()?;
         Ok(())
     }
 }
@@ -180,7 +183,7 @@ mod tests {
                 let mut delay = Delay::new(by).unwrap();
                 let mut out = vec![0.0; x.len()];
                 for (x, out) in x.chunks(block).zip(out.chunks_mut(block)) {
-                    delay.run(Order::Bars, x, out);
+                    delay.pieces(x, |at, earlier| out[at].copy_from_slice(earlier));
                 }
                 for (t, value) in out.iter().enumerate() {
                     let expected = t.checked_sub(by).map_or(NAN, |t| x[t]);

@@ -20,8 +20,7 @@
 //! Infinite values are data, as they are there: the estimate is infinite until infinities of both
 //! signs have met, and the next present value is the new one. The variance takes no notice.
 
-use super::order::Order;
-use super::recurrence::{BARS, Ewm, Gap, is_ordinary};
+use super::recurrence::{BARS, Ewm, Gap, Isa, is_ordinary};
 use super::{ABOVE_INFINITY, NAN, all_below, canonical};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
@@ -67,15 +66,15 @@ impl Level {
     /// Takes the next values of `x`; writes the estimate at each.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
+    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
         if let Filter::Steady { mean, .. } = &mut self.filter
             && all_below(ABOVE_INFINITY, x)
         {
-            mean.run(order, x, out);
+            mean.run(isa, x, out);
             return;
         }
-        for at in (0..x.len()).map(|bar| order.place(bar)) {
-            out[at] = self.bar(x[at]);
+        for (&x, out) in x.iter().zip(out) {
+            *out = self.bar(x);
         }
     }
 
@@ -184,7 +183,7 @@ mod tests {
 
     fn bars_until_steady(level: &mut Level) -> Option<usize> {
         (1..100_000).find(|_| {
-            level.run(Order::Bars, &[100.0], &mut [NAN]);
+            level.run(Isa::PORTABLE, &[100.0], &mut [NAN]);
             matches!(level.filter, Filter::Steady { .. })
         })
     }
@@ -193,7 +192,7 @@ mod tests {
     fn the_gain_is_held_soon_and_moves_after_a_gap() {
         let mut level = Level::new(0.01, 1.0);
         assert_eq!(bars_until_steady(&mut level), Some(6));
-        level.run(Order::Bars, &[NAN], &mut [0.0]);
+        level.run(Isa::PORTABLE, &[NAN], &mut [0.0]);
         assert!(matches!(level.filter, Filter::Serial { .. }));
         assert!(bars_until_steady(&mut level).is_some());
         assert!(bars_until_steady(&mut Level::new(1e4, 1e-2)).is_some());
@@ -205,7 +204,7 @@ mod tests {
     fn a_level_that_does_not_move_is_the_mean() {
         let x: Vec<f64> = (0..64).map(f64::from).collect();
         let mut out = vec![0.0; 64];
-        Level::new(3.0, 0.0).run(Order::Bars, &x, &mut out);
+        Level::new(3.0, 0.0).run(Isa::PORTABLE, &x, &mut out);
         for (t, mean) in out.iter().enumerate() {
             assert!((mean - t as f64 / 2.0).abs() < 1e-12);
         }
@@ -215,7 +214,7 @@ mod tests {
     fn a_constant_series_is_exact() {
         for (r, q) in [(0.01, 1.0), (1e4, 1.0), (1.0, 0.0), (1e-12, 1e12)] {
             let mut out = [0.0; 200];
-            Level::new(r, q).run(Order::Bars, &[1.1; 200], &mut out);
+            Level::new(r, q).run(Isa::PORTABLE, &[1.1; 200], &mut out);
             assert_eq!(out, [1.1; 200]);
         }
     }

@@ -11,11 +11,12 @@
 //! | [`window::WindowScore`] | values in units of their deviation over `p` bars | logarithm of `p` |
 //! | [`window::WindowMax`] | largest of the last `p` bars | logarithm of `p` |
 //! | [`delay::Delay`] | the value `p` bars ago | constant |
+//! | [`delay::Previous`] | the value one bar ago | constant |
 
 pub mod delay;
 pub mod garch;
+mod lanes;
 pub mod level;
-pub mod order;
 pub mod recurrence;
 pub mod window;
 

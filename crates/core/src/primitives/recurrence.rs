@@ -39,14 +39,20 @@
 //! from which NaN the next present bar starts anew. A past whose weight has become zero is
 //! forgotten.
 
-use super::order::{self, LANES, Order, ROWS, TILE, Tile};
+use super::lanes;
 use super::window::SeedMean;
-use super::{NAN, all_below, canonical};
+use super::{NAN, canonical};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
-/// Bars per block, one for each row of a striped tile.
-pub const BARS: usize = ROWS;
+/// Bars per block.
+pub const BARS: usize = 16;
+
+/// Blocks that run abreast.
+const BLOCKS: usize = 8;
+
+/// Bars of the blocks that run abreast.
+const GROUP: usize = BLOCKS * BARS;
 
 /// Values of this magnitude (2^1000) or more are taken one by one.
 pub const LIMIT: f64 = f64::from_bits((1000 + 1023) << 52);
@@ -101,6 +107,15 @@ impl Block {
             count: 0,
         }
     }
+
+    /// From one block to an empty one.
+    #[inline(always)]
+    fn go_on(&mut self, powers: &[f64; BARS + 1], level: f64) {
+        let decay = powers[self.count];
+        self.past = (self.scan + (self.level - level)) + decay * self.past;
+        self.level = level;
+        self.count = 0;
+    }
 }
 
 #[inline(always)]
@@ -135,29 +150,34 @@ impl Ewm {
     }
 
     /// Takes the next values of `x`; writes the mean at each.
-    // One instruction set there, and every copy has to be downloaded and compiled.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
-    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
-        if self.in_block
-            && self.phase == 0
-            && let Ok(x) = <&[f64; TILE]>::try_from(x)
-            && let Ok(out) = <&mut [f64; TILE]>::try_from(&mut *out)
-            && all_below(LIMIT, x)
-        {
-            match order {
-                Order::Stripes => self.stripes(x, out),
-                Order::Bars => {
-                    let mut means = Tile::zero();
-                    order::stripe(x, out);
-                    self.stripes(out, &mut means.0);
-                    order::unstripe(&means.0, out);
+    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
+        let whole = x.len() - x.len() % GROUP;
+        let (groups, rest) = x.split_at(whole);
+        let (group_out, rest_out) = out.split_at_mut(whole);
+        // One bar among the groups that belongs to no block is looked for in each of them.
+        if !self.groups(isa, groups, group_out) {
+            let each = groups.chunks_exact(GROUP);
+            for (x, out) in each.zip(group_out.chunks_exact_mut(GROUP)) {
+                if !self.groups(isa, x, out) {
+                    self.bars(x, out);
                 }
             }
-            return;
         }
-        for at in (0..x.len()).map(|bar| order.place(bar)) {
-            out[at] = self.bar(x[at]);
+        self.bars(rest, rest_out);
+    }
+
+    /// Takes whole groups, if every bar belongs to a block of [`BARS`].
+    #[inline(always)]
+    fn groups(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) -> bool {
+        self.in_block && self.phase == 0 && (isa.groups)(self, x, out)
+    }
+
+    /// Takes bars one by one.
+    #[inline(always)]
+    fn bars(&mut self, x: &[f64], out: &mut [f64]) {
+        for (&x, out) in x.iter().zip(out) {
+            *out = self.bar(x);
         }
     }
 
@@ -243,11 +263,7 @@ impl Ewm {
         let [_, beta, ..] = self.powers;
         let block = &mut self.block;
         if self.phase == 0 || block.count == 0 {
-            let level = smaller_in_magnitude(self.last, x);
-            let decay = self.powers[block.count];
-            block.past = (block.scan + (block.level - level)) + decay * block.past;
-            block.level = level;
-            block.count = 0;
+            block.go_on(&self.powers, smaller_in_magnitude(self.last, x));
         }
         let own = self.alpha * (x - block.level);
         block.scan = if block.count == 0 {
@@ -260,68 +276,154 @@ impl Ewm {
         self.last = x;
         self.mean
     }
+}
 
-    /// A tile of whole blocks, one in each lane: the same arithmetic as [`Self::ordinary`]. Every
-    /// loop is over lanes, except the one that carries the past.
-    #[inline(always)]
-    fn stripes(&mut self, x: &[f64; TILE], out: &mut [f64; TILE]) {
-        let (rows, _) = x.as_chunks::<LANES>();
-        let (out_rows, _) = out.as_chunks_mut::<LANES>();
-        let [_, beta, ..] = self.powers;
-        let (alpha, block) = (self.alpha, &mut self.block);
+/// The instructions that averages are computed with. They change how many bars are taken abreast, never a
+/// result.
+#[derive(Clone, Copy, Debug)]
+pub struct Isa {
+    groups: fn(&mut Ewm, &[f64], &mut [f64]) -> bool,
+}
 
-        let mut level = [0.0; LANES];
-        for b in 0..LANES {
-            let before = if b == 0 {
-                self.last
-            } else {
-                rows[BARS - 1][b - 1]
-            };
-            level[b] = smaller_in_magnitude(before, rows[0][b]);
-        }
-        let mut scan = [0.0; LANES];
-        for b in 0..LANES {
-            scan[b] = alpha * (rows[0][b] - level[b]);
-        }
-        out_rows[0] = scan;
-        for k in 1..BARS {
-            for b in 0..LANES {
-                scan[b] = alpha * (rows[k][b] - level[b]) + beta * scan[b];
-            }
-            out_rows[k] = scan;
-        }
+impl Isa {
+    /// Those that every machine of a kind has.
+    pub const PORTABLE: Self = Self {
+        groups: on_pairs::groups,
+    };
 
-        let mut past = [0.0; LANES];
-        for b in 0..LANES {
-            let (scan, level_before) = if b == 0 {
-                (block.scan, block.level)
-            } else {
-                (scan[b - 1], level[b - 1])
-            };
-            past[b] = scan + (level_before - level[b]);
+    /// AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    #[must_use]
+    #[allow(
+        clippy::missing_safety_doc,
+        reason = "it is safe wherever it can be called without unsafe"
+    )]
+    pub fn avx2() -> Self {
+        // A closure has the instructions of where it is made, and whoever is there may hand it on.
+        Self {
+            groups: |ewm, x, out| on_fours::groups(ewm, x, out),
         }
-        let (mut decay, mut carried) = (self.powers[block.count], block.past);
-        for past in &mut past {
-            carried = *past + decay * carried;
-            *past = carried;
-            decay = self.powers[BARS];
-        }
-
-        for (row, power) in out_rows.iter_mut().zip(&self.powers[1..]) {
-            for b in 0..LANES {
-                row[b] = level[b] + (row[b] + power * past[b]);
-            }
-        }
-        *block = Block {
-            level: level[LANES - 1],
-            past: carried,
-            scan: scan[LANES - 1],
-            count: BARS,
-        };
-        self.last = x[TILE - 1];
-        self.mean = out[TILE - 1];
     }
 }
+
+/// Defines a function that takes whole groups of ordinary bars in the registers of a module of [`lanes`], by
+/// the arithmetic of [`Ewm::ordinary`]. It refuses, and leaves the mean as it was, when a bar is
+/// not ordinary; what it has written by then is worthless.
+///
+/// The blocks of a group are the lanes of a few registers. Bars are turned on their way in, so that a
+/// register has the k-th bar of each block; scanned; and turned back on their way out. The past is added in
+/// the order of bars, in which level and past are the same for sixteen in a row. Every step of
+/// a scan waits for the one before, so this is done meanwhile, to the group before.
+macro_rules! whole_blocks {
+    ($name:ident, $lanes:ident $(, #[$feature:meta])?) => {
+        mod $name {
+            use super::lanes::$lanes::{
+                WIDTH, add, all_below, load, load_turned, mul, note, notes, splat, store,
+                store_turned, sub,
+            };
+            use super::{BARS, BLOCKS, Ewm, LIMIT, smaller_in_magnitude};
+
+            /// Pieces of a block.
+            const PIECES: usize = BARS / WIDTH;
+
+            /// Bars of a block, a register's worth at a time.
+            type Bars = [[f64; WIDTH]; PIECES];
+
+            /// Blocks that run abreast, a register's worth at a time.
+            type Group = [[Bars; WIDTH]; BLOCKS / WIDTH];
+
+            $(#[$feature])?
+            pub(super) fn groups(ewm: &mut Ewm, x: &[f64], out: &mut [f64]) -> bool {
+                let (x, out) = (x.as_chunks().0.as_chunks().0, out.as_chunks_mut().0.as_chunks_mut().0);
+                let (x, out) = (x.as_chunks().0, out.as_chunks_mut().0);
+                let (x, out): (&[Group], &mut [Group]) = (x.as_chunks().0, out.as_chunks_mut().0);
+                let [_, powers @ ..] = &ewm.powers;
+                let (powers, _) = powers.as_chunks();
+                let (alpha, beta) = (splat(ewm.alpha), splat(ewm.powers[1]));
+
+                let mut last = ewm.last;
+                let mut block = ewm.block.clone();
+                let mut notes = notes();
+                let mut unsettled: Option<(&mut Group, [f64; BLOCKS], [f64; BLOCKS])> = None;
+                for (x, out) in x.iter().zip(out) {
+                    let mut level = [0.0; BLOCKS];
+                    for (level, bars) in level.iter_mut().zip(x.as_flattened()) {
+                        *level = smaller_in_magnitude(last, bars[0][0]);
+                        last = bars[PIECES - 1][WIDTH - 1];
+                    }
+                    let mut levels = [splat(0.0); BLOCKS / WIDTH];
+                    for (levels, level) in levels.iter_mut().zip(level.as_chunks().0) {
+                        *levels = load(level);
+                    }
+                    // The product of this zero and beta, added to a block's first bar, leaves that as it is.
+                    let mut scans = [splat(-0.0); BLOCKS / WIDTH];
+                    for piece in 0..PIECES {
+                        for (((x, out), scan), level) in x.iter().zip(&mut *out).zip(&mut scans).zip(levels) {
+                            let mut columns = load_turned(x.each_ref().map(|bars| &bars[piece]));
+                            for column in &mut columns {
+                                notes = note(notes, *column, LIMIT);
+                                let own = mul(alpha, sub(*column, level));
+                                *scan = add(own, mul(beta, *scan));
+                                *column = *scan;
+                            }
+                            store_turned(columns, out.each_mut().map(|bars| &mut bars[piece]));
+                        }
+                        if let Some((out, level, past)) = &mut unsettled {
+                            let each = piece * BLOCKS / PIECES..(piece + 1) * BLOCKS / PIECES;
+                            let out = &mut out.as_flattened_mut()[each.clone()];
+                            for ((out, &level), &past) in out.iter_mut().zip(&level[each.clone()]).zip(&past[each]) {
+                                settle(out, powers, level, past);
+                            }
+                        }
+                    }
+
+                    let mut scan = [0.0; BLOCKS];
+                    for (scan, scans) in scan.as_chunks_mut().0.iter_mut().zip(scans) {
+                        store(scans, scan);
+                    }
+                    let mut past = [0.0; BLOCKS];
+                    for ((past, &level), &scan) in past.iter_mut().zip(&level).zip(&scan) {
+                        block.go_on(&ewm.powers, level);
+                        *past = block.past;
+                        block.scan = scan;
+                        block.count = BARS;
+                    }
+                    unsettled = Some((out, level, past));
+                }
+                if !all_below(notes) {
+                    return false;
+                }
+                if let Some((out, level, past)) = unsettled {
+                    let out = out.as_flattened_mut();
+                    for ((out, &level), &past) in out.iter_mut().zip(&level).zip(&past) {
+                        settle(out, powers, level, past);
+                    }
+                    ewm.mean = out[BLOCKS - 1][PIECES - 1][WIDTH - 1];
+                    ewm.last = last;
+                    ewm.block = block;
+                }
+                true
+            }
+
+            /// Adds the past to a block's own bars.
+            #[inline]
+            $(#[$feature])?
+            fn settle(out: &mut Bars, powers: &[[f64; WIDTH]], level: f64, past: f64) {
+                let (level, past) = (splat(level), splat(past));
+                for (out, power) in out.iter_mut().zip(powers) {
+                    store(add(level, add(load(out), mul(load(power), past))), out);
+                }
+            }
+        }
+    };
+}
+
+whole_blocks!(on_pairs, pair);
+
+#[cfg(target_arch = "x86_64")]
+whole_blocks!(on_fours, avx2, #[target_feature(enable = "avx2")]);
 
 /// `(1 - alpha)^0 ..= (1 - alpha)^BARS`, each as near as a number can be to the power of the exact
 /// difference: an error in the last would grow with every block that a value is remembered.
@@ -426,17 +528,17 @@ impl Wilder {
 
     /// Takes the next values of `x`; writes the average at each.
     #[inline(always)]
-    pub fn run(&mut self, order: Order, x: &[f64], out: &mut [f64]) {
+    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
         if self.taken == self.period {
-            self.ewm.run(order, x, out);
+            self.ewm.run(isa, x, out);
             return;
         }
-        for at in (0..x.len()).map(|bar| order.place(bar)) {
-            out[at] = if self.taken == self.period {
-                self.ewm.bar(x[at])
+        for (&x, out) in x.iter().zip(out) {
+            *out = if self.taken == self.period {
+                self.ewm.bar(x)
             } else {
                 self.ewm.skip();
-                self.seeding(x[at])
+                self.seeding(x)
             };
         }
     }
@@ -503,7 +605,7 @@ mod tests {
 
     fn ewm(alpha: f64, x: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; x.len()];
-        Ewm::new(alpha, Gap::Decay).run(Order::Bars, x, &mut out);
+        Ewm::new(alpha, Gap::Decay).run(Isa::PORTABLE, x, &mut out);
         out
     }
 
@@ -563,9 +665,9 @@ mod tests {
     #[test]
     fn wilder_refuses_a_seed_with_a_hole() {
         let mut out = [0.0; 6];
-        Wilder::new(3).run(Order::Bars, &[NAN, 1.0, NAN, 1.0, 1.0, 1.0], &mut out);
+        Wilder::new(3).run(Isa::PORTABLE, &[NAN, 1.0, NAN, 1.0, 1.0, 1.0], &mut out);
         assert!(out.iter().all(|y| y.is_nan()));
-        Wilder::new(3).run(Order::Bars, &[NAN, 1.0, 2.0, 6.0, NAN, 6.0], &mut out);
+        Wilder::new(3).run(Isa::PORTABLE, &[NAN, 1.0, 2.0, 6.0, NAN, 6.0], &mut out);
         assert!(out[..3].iter().all(|y| y.is_nan()));
         assert_eq!(out[3..], [3.0, 3.0, 4.0]);
     }
