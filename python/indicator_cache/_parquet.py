@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote
@@ -177,16 +178,19 @@ def _write(
     fields += [pa.field(name, array.type) for name, array in counted.items()]
     fields.append(pa.field("value", pa.float64()))
     schema = pa.schema(fields, metadata=dict(made_of))
-    with pq.ParquetWriter(
-        file,
-        schema,
-        use_dictionary=[*keys, "result"],
-        column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED"),
-        # These encodings leave little of all columns but the values, which have no redundancy that
-        # could be found in the time that it takes to compute them.
-        compression="none",
-    ) as writer:
-        for result in sweep.of([series]):
+    with (
+        pq.ParquetWriter(
+            file,
+            schema,
+            use_dictionary=[*keys, "result"],
+            column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED"),
+            # These encodings leave little of all columns but the values, and those have no
+            # redundancy that could be found in the time that it takes to compute them.
+            compression="none",
+        ) as writer,
+        closing(sweep.of([series])) as results,
+    ):
+        for result in results:
             parts = []
             for name, values in result.columns.items():
                 columns = {**keys, "result": _repeated(pa, name, series.bars), **counted}

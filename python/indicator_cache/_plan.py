@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ._frames import FIELDS
 from ._generated.catalog import BY_NAME
-from ._requests import Request, find, parse
+from ._requests import WORDS, Request, find, parse
 from .errors import IndicatorCacheError, ParameterError, PlanError, RequestError
 from .spec import IndicatorSpec, Parameter, Value, find_spec
 
@@ -266,15 +266,11 @@ def _parse(text: str) -> tuple[IndicatorSpec, str | None, dict[str, list[object]
     return spec, source or None, choices
 
 
-#: How values that are not numbers are written, in any case.
-_WORDS: dict[str, Value] = {"none": None, "true": True, "false": False}
-
-
 def _values(parameter: Parameter, text: str) -> list[object]:
     if parameter.kind == "choice":
         return [text]
-    if text.lower() in _WORDS:
-        return [_WORDS[text.lower()]]
+    if text.lower() in WORDS:
+        return [WORDS[text.lower()]]
     number = int if parameter.kind == "integer" else float
     first, is_range, rest = text.partition("..")
     if not is_range:

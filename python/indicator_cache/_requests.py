@@ -14,7 +14,7 @@ from ._generated.catalog import BY_NAME
 from .errors import ParameterError, RequestError
 from .spec import IndicatorSpec, Parameter, Value
 
-__all__ = ["Request", "find", "parse", "parse_all"]
+__all__ = ["WORDS", "Request", "find", "parse", "parse_all"]
 
 
 class Request(NamedTuple):
@@ -143,13 +143,13 @@ def _read_values(spec: IndicatorSpec, texts: list[str]) -> dict[str, Value]:
 
 
 #: How values that are not numbers are written, in any case.
-_WORDS: dict[str, Value] = {"none": None, "true": True, "false": False}
+WORDS: dict[str, Value] = {"none": None, "true": True, "false": False}
 
 
 def _read_value(parameter: Parameter, text: str) -> Value:
     value: object = text
-    if parameter.kind != "choice" and text.lower() in _WORDS:
-        return parameter.normalise(_WORDS[text.lower()])
+    if parameter.kind != "choice" and text.lower() in WORDS:
+        return parameter.normalise(WORDS[text.lower()])
     # Else the parameter refuses the text, in the words that it always has.
     with suppress(ValueError):
         if parameter.kind == "integer":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -205,8 +206,11 @@ class Sweep:
 
     def __iter__(self) -> Iterator[SweepResult]:
         """Compute and hand out the results, one by one."""
-        with counting(self._progress, len(self)) as count:
-            for result in self.of(self.series):
+        with (
+            counting(self._progress, len(self)) as count,
+            closing(self.of(self.series)) as found,
+        ):
+            for result in found:
                 yield result
                 count(1)
 
@@ -243,17 +247,18 @@ class Sweep:
         with counting(self._progress, len(self)) as count:
             return write_series(self, Path(folder), count)
 
-    def of(self, series: Sequence[OneSeries]) -> Iterator[SweepResult]:
-        """Compute and hand out the results for some of the series."""
+    def of(self, series: Sequence[OneSeries]) -> Generator[SweepResult]:
+        """Compute and hand out the results for some of the series.
+
+        To be closed when it is left before its end, so that no thread goes on.
+        """
         blocks = self._blocks(series)
-        computed = (
-            (block.compute() for block in blocks) if self.threads == 1 else self._ahead(blocks)
-        )
-        for block in computed:
-            block.reverse()
-            while block:
-                # Not to hold on to what has been handed out.
-                yield block.pop()
+        with closing(self._in_turn(blocks) if self.threads == 1 else self._ahead(blocks)) as done:
+            for block in done:
+                block.reverse()
+                while block:
+                    # Not to hold on to what has been handed out.
+                    yield block.pop()
 
     def _blocks(self, series: Sequence[OneSeries]) -> Iterator[_Block]:
         share = self.max_bytes // _in_flight(self.threads)
@@ -265,7 +270,10 @@ class Sweep:
                 for at in range(0, len(family.members), members):
                     yield _Block(one, family._replace(members=family.members[at : at + members]))
 
-    def _ahead(self, blocks: Iterator[_Block]) -> Iterator[list[SweepResult]]:
+    def _in_turn(self, blocks: Iterator[_Block]) -> Generator[list[SweepResult]]:
+        return (block.compute() for block in blocks)
+
+    def _ahead(self, blocks: Iterator[_Block]) -> Generator[list[SweepResult]]:
         """Compute in threads, some blocks ahead of the one that is handed out."""
         from concurrent.futures import Future, ThreadPoolExecutor
 

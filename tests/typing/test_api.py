@@ -118,6 +118,19 @@ def test_the_rest() -> None:
     assert isinstance(error, ValueError)
 
 
+def test_sweeps() -> None:
+    planned = ic.sweep({"close": [1.0, 2.0]}, {"ema": {"period": range(1, 3)}}, sources=["close"])
+    assert_type(planned, ic.Sweep)
+    assert_type(len(planned), int)
+    for one in planned:
+        assert_type(one, ic.SweepResult)
+        assert_type(one.name, str)
+        assert_type(one.columns, dict[str, FloatArray])
+    ic.sweep({"close": [1.0]}, {"rsi": [{"period": period} for period in (1, 2)]}, progress=False)
+    error = ic.PlanError((ic.RequestError("what"),))
+    assert_type(error.problems, tuple[ic.errors.IndicatorCacheError, ...])
+
+
 def test_timeframes() -> None:
     bars = {"timestamp": np.arange(3) * 60 * 10**9, "close": [1.0, 2.0, 3.0]}
     hours = ic.resample(bars, "H1", base="M1", timestamps="open", labels="close")
