@@ -106,15 +106,16 @@ def locality(backend: Backend, spec: ic.IndicatorSpec, case: Case) -> None:
 
 
 def first_valid(backend: Backend, spec: ic.IndicatorSpec, case: Case) -> None:
-    """No value comes before the declared bar, and on some random walk one comes there."""
+    """No value comes before the declared bar, and on some random walk one comes there.
+
+    Parameters of zero can leave nothing to divide by, and so no value there; some more cannot.
+    """
     anything = run_whole(backend, spec, case.params, case.columns)
     declared = [output.first_valid_of(*case.params) for output in spec.outputs]
-    begins = [LONG] * len(declared)
-    for prices in WALKS:
-        found = run_whole(backend, spec, case.params, columns_of(spec, prices))
-        begins = [min(pair) for pair in zip(begins, map(first_present, found), strict=True)]
-        if begins == declared:
-            break
+    begins = _begins(backend, spec, case.params, declared)
+    above = tuple(1e-6 if type(x) is float and x == 0.0 else x for x in case.params)
+    if begins != declared and all(rule.holds(*above) for rule in spec.rules):
+        begins = _begins(backend, spec, above, declared)
     for output, column, expected, first in zip(
         spec.outputs, anything, declared, begins, strict=True
     ):
@@ -122,6 +123,19 @@ def first_valid(backend: Backend, spec: ic.IndicatorSpec, case: Case) -> None:
         # Some parameters leave an output without any value.
         if first < LONG:
             assert first == expected, f"{output.name} begins at {first}, not {expected}"
+
+
+def _begins(
+    backend: Backend, spec: ic.IndicatorSpec, params: tuple[Value, ...], declared: list[int]
+) -> list[int]:
+    """Return where each output has its first value on some walk, trying no more than needed."""
+    begins = [LONG] * len(declared)
+    for prices in WALKS:
+        found = run_whole(backend, spec, params, columns_of(spec, prices))
+        begins = [min(pair) for pair in zip(begins, map(first_present, found), strict=True)]
+        if begins == declared:
+            break
+    return begins
 
 
 def agree(backend: Backend, spec: ic.IndicatorSpec, case: Case) -> None:
