@@ -59,7 +59,7 @@ def add_bill_of_materials(source: Path, into: Path, work: Path) -> None:
     out = work / "crate"
     options = "--quiet", "--bindings", "cffi", "--profile", "dev"
     places = "--target-dir", str(work / "target"), "--out", str(out)
-    # Nobody calls what is thrown away; without a header maturin makes one, and stumbles over JavaScript's types.
+    # Nobody calls what is thrown away. maturin would make a header, and stumble over JavaScript.
     header = work / "target" / "header.h"
     header.parent.mkdir()
     header.touch()
