@@ -143,7 +143,7 @@ dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in d
 	@ls -l dist
 
 # SUITE=quick leaves most of the test files to `make test`.
-test-dist: dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
+test-dist: setup dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
 	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
 
 NPM := dist/npm/indicator-cache/package.json
