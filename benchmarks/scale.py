@@ -173,7 +173,10 @@ def ray(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
     engine.data.DataContext.get_current().enable_progress_bars = False
 
     def run(some: list[str]) -> Sum:
-        bars = engine.data.read_parquet(some, override_num_blocks=len(some))
+        # All of them as a folder: with a list of files, threads of Ray's get in each other's way
+        # as they look for a library that is not installed.
+        place = some[0] if len(some) == 1 else str(Path(some[0]).parent)
+        bars = engine.data.read_parquet(place, override_num_blocks=len(some))
         results = compute(bars, INDICATORS, by="symbol", partitioned=True)
         found = results.map_batches(
             lambda table: pa.table(as_rows(summed(table))), batch_size=None, batch_format="pyarrow"
@@ -315,7 +318,7 @@ class Figure(NamedTuple):
 
 def measure(way: str, workers: int, folder: str, symbols: int, rounds: int) -> Figure:
     """Measure in this process: the best of some rounds."""
-    files = sorted(map(str, Path(folder).glob("*.parquet")))[: -(-symbols // PER_FILE)]
+    files = sorted(map(str, Path(folder, str(symbols)).glob("*.parquet")))
     best, total = float("inf"), Sum(0, 0)
     with _ready(way, files, workers) as run:
         for _ in range(rounds):
@@ -433,7 +436,9 @@ def run(symbols: int, few: int, rounds: int, *, dry: bool) -> int:
     """Measure everything, and fill in the page."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
-        write_bars(Path(folder), symbols)
+        for count in {symbols, few}:
+            Path(folder, str(count)).mkdir()
+            write_bars(Path(folder, str(count)), count)
         for way, workers, every in PLAN:
             figures.append(apart(way, workers, folder, symbols if every else few, rounds))
             print(line_of(figures[-1]), flush=True)
