@@ -138,9 +138,14 @@ def dask(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
     """Partitions that are files."""
     import dask.dataframe as dd
     import pandas as pd
+    from dask import config
     from distributed import Client, LocalCluster
 
     from indicator_cache.engines.dask import compute
+
+    # Dask has workers give memory back to the system after every result, and ask for it again.
+    for threshold in ("TRIM", "MMAP"):
+        config.set({f"distributed.nanny.pre-spawn-environ.MALLOC_{threshold}_THRESHOLD_": 2**30})
 
     def rows(frame: Any) -> Any:  # noqa: ANN401
         arrow = pa.Table.from_pandas(frame, preserve_index=False)
@@ -344,8 +349,14 @@ def _ready(way: str, files: list[str], workers: int) -> Iterator[Callable[[], Su
 def apart(*arguments: object) -> Figure:
     """Measure in a process of its own."""
     run = [sys.executable, "-m", "benchmarks.scale", "--one", *map(str, arguments)]
+    # A worker is one thread, which pyarrow's reading and converting keeps to as well.
     done = subprocess.run(  # noqa: S603 - this very module
-        run, capture_output=True, text=True, check=False, cwd=PAGE.parent.parent
+        run,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PAGE.parent.parent,
     )
     if done.returncode:
         sys.exit(f"{arguments[0]}: {done.stderr}")
