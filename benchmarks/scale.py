@@ -138,9 +138,14 @@ def dask(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
     """Partitions that are files."""
     import dask.dataframe as dd
     import pandas as pd
+    from dask import config
     from distributed import Client, LocalCluster
 
     from indicator_cache.engines.dask import compute
+
+    # Dask has workers give memory back to the system after every result, and ask for it again.
+    for threshold in ("TRIM", "MMAP"):
+        config.set({f"distributed.nanny.pre-spawn-environ.MALLOC_{threshold}_THRESHOLD_": 2**30})
 
     def rows(frame: Any) -> Any:  # noqa: ANN401
         arrow = pa.Table.from_pandas(frame, preserve_index=False)
@@ -173,7 +178,10 @@ def ray(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
     engine.data.DataContext.get_current().enable_progress_bars = False
 
     def run(some: list[str]) -> Sum:
-        bars = engine.data.read_parquet(some, override_num_blocks=len(some))
+        # All of them as a folder: with a list of files, threads of Ray's get in each other's way
+        # as they look for a library that is not installed.
+        place = some[0] if len(some) == 1 else str(Path(some[0]).parent)
+        bars = engine.data.read_parquet(place, override_num_blocks=len(some))
         results = compute(bars, INDICATORS, by="symbol", partitioned=True)
         found = results.map_batches(
             lambda table: pa.table(as_rows(summed(table))), batch_size=None, batch_format="pyarrow"
@@ -315,7 +323,7 @@ class Figure(NamedTuple):
 
 def measure(way: str, workers: int, folder: str, symbols: int, rounds: int) -> Figure:
     """Measure in this process: the best of some rounds."""
-    files = sorted(map(str, Path(folder).glob("*.parquet")))[: -(-symbols // PER_FILE)]
+    files = sorted(map(str, Path(folder, str(symbols)).glob("*.parquet")))
     best, total = float("inf"), Sum(0, 0)
     with _ready(way, files, workers) as run:
         for _ in range(rounds):
@@ -341,8 +349,14 @@ def _ready(way: str, files: list[str], workers: int) -> Iterator[Callable[[], Su
 def apart(*arguments: object) -> Figure:
     """Measure in a process of its own."""
     run = [sys.executable, "-m", "benchmarks.scale", "--one", *map(str, arguments)]
+    # A worker is one thread, which pyarrow's reading and converting keeps to as well.
     done = subprocess.run(  # noqa: S603 - this very module
-        run, capture_output=True, text=True, check=False, cwd=PAGE.parent.parent
+        run,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PAGE.parent.parent,
     )
     if done.returncode:
         sys.exit(f"{arguments[0]}: {done.stderr}")
@@ -433,7 +447,9 @@ def run(symbols: int, few: int, rounds: int, *, dry: bool) -> int:
     """Measure everything, and fill in the page."""
     figures = []
     with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
-        write_bars(Path(folder), symbols)
+        for count in {symbols, few}:
+            Path(folder, str(count)).mkdir()
+            write_bars(Path(folder, str(count)), count)
         for way, workers, every in PLAN:
             figures.append(apart(way, workers, folder, symbols if every else few, rounds))
             print(line_of(figures[-1]), flush=True)
