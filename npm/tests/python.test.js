@@ -49,7 +49,7 @@ test("the catalogue is Python's", () => {
   const code = `
 def answer(_):
     def read(spec):
-        fields = {key: value for key, value in spec._asdict().items() if key not in {"parameters", "rules", "outputs"}}
+        fields = {key: value for key, value in spec._asdict().items() if key not in {"parameters", "rules", "outputs", "window_of"}}
         return fields | {
             "parameters": [p._asdict() for p in spec.parameters],
             "rules": [{"param": r.parameter, "text": r.text} for r in spec.rules],
