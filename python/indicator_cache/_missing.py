@@ -28,7 +28,6 @@ of their own, since going on with another policy would give results that are nei
 
 from __future__ import annotations
 
-import difflib
 import math
 import struct
 import threading
@@ -84,6 +83,9 @@ def checked_policy(given: object) -> MissingPolicy:
             return policy
     expected = f"one of {', '.join(POLICIES)}"
     if isinstance(given, str):
+        # Needed by nobody who spells it right, and slow to import.
+        import difflib
+
         word = given.strip().lower()
         meant = difflib.get_close_matches(word, [*POLICIES, *_OTHER_NAMES], n=1)
         if meant:
