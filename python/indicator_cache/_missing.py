@@ -39,6 +39,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._arrays import FloatArray
+from .backends._sets import OneByOne
 from .errors import MissingBarError, ParameterError, StateError
 from .spec import IndicatorSpec, Value
 
@@ -278,7 +279,7 @@ class _Refusing(_Guard):
 _GUARDS = {guard.policy: guard for guard in (_Propagating, _Skipping, _Refusing)}
 
 
-class _GuardedBackend:
+class _GuardedBackend(OneByOne):
     """A backend all of whose machines are under a policy."""
 
     def __init__(self, backend: Backend, guard: type[_Guard]) -> None:
@@ -333,11 +334,10 @@ class _GuardedBackend:
         inputs: Sequence[FloatArray],
         outputs: Sequence[Sequence[FloatArray]],
     ) -> None:
-        if not len(_missing_at(inputs)):
+        if len(_missing_at(inputs)):
+            super().run_many(spec, params, inputs, outputs)
+        else:
             self._backend.run_many(spec, params, inputs, outputs)
-            return
-        for one, room in zip(params, outputs, strict=True):
-            self.machine(spec, one).run(inputs, room)
 
     def details(self) -> dict[str, str]:
         return self._backend.details()

@@ -24,10 +24,8 @@ fn compute<K: Kernel>(
 ) -> Result<(), Error> {
     let bars = check_shape(K::SPEC, params.len(), inputs, outputs)?;
     let mut kernels = Vec::new();
-    let mut columns: Vec<&mut [f64]> = Vec::new();
     kernels
         .try_reserve_exact(params.len())
-        .and_then(|()| columns.try_reserve_exact(outputs.len()))
         .map_err(|_| Error::Memory)?;
     for params in params {
         kernels.push(K::new(&K::SPEC.check(params)?)?);
@@ -40,22 +38,17 @@ fn compute<K: Kernel>(
         for (column, input) in block.iter_mut().zip(inputs) {
             *column = &input[start..end];
         }
-        let mut results = reused(columns);
-        results.extend(outputs.iter_mut().map(|output| &mut output[start..end]));
+        let mut results: Vec<&mut [f64]> = outputs
+            .iter_mut()
+            .map(|output| &mut output[start..end])
+            .collect();
         K::run_many::<BLOCK>(&mut kernels, isa, &block[..inputs.len()], &mut results);
         for column in &mut results {
             canonicalise(column);
         }
-        columns = reused(results);
         start = end;
     }
     Ok(())
-}
-
-/// The memory of an emptied list for another one.
-fn reused<'a>(mut columns: Vec<&mut [f64]>) -> Vec<&'a mut [f64]> {
-    columns.clear();
-    columns.into_iter().map(|_| Default::default()).collect()
 }
 
 /// Computes whole columns with the instructions that every machine of a kind has.

@@ -8,13 +8,14 @@ import numpy as np
 
 from .._arrays import FloatArray
 from ..spec import IndicatorSpec, Value
+from ._sets import OneByOne
 from .reference import Machine
 from .reference.state import read_header
 
 __all__ = ["PythonBackend", "create"]
 
 
-class PythonBackend:
+class PythonBackend(OneByOne):
     """Runs the reference kernels."""
 
     name = "python"
@@ -51,17 +52,6 @@ class PythonBackend:
     ) -> None:
         """Compute one indicator over whole columns, filling `outputs` in place."""
         self.begin(spec, params, inputs, outputs)
-
-    def run_many(
-        self,
-        spec: IndicatorSpec,
-        params: Sequence[tuple[Value, ...]],
-        inputs: Sequence[FloatArray],
-        outputs: Sequence[Sequence[FloatArray]],
-    ) -> None:
-        """Compute one indicator for several sets of parameters, with outputs for each of them."""
-        for one, room in zip(params, outputs, strict=True):
-            self.run(spec, one, inputs, room)
 
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""

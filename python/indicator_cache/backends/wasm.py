@@ -26,6 +26,7 @@ from .._arrays import FloatArray
 from .._generated.catalog import BY_NAME, FINGERPRINT
 from ..errors import BackendError, BackendUnavailableError, ParameterError, StateError
 from ..spec import IndicatorSpec, Value
+from ._sets import OneByOne
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "MEMORY_LIMIT_VARIABLE", "WasmBackend", "create"]
 
@@ -373,7 +374,7 @@ class Machine:
             instance.reset(self._handle)
 
 
-class WasmBackend:
+class WasmBackend(OneByOne):
     """Runs the kernels in instances of the WebAssembly module.
 
     Parameters
@@ -526,17 +527,6 @@ class WasmBackend:
             except MemoryError:
                 # Only one that is full of states is worth another try in an empty one.
                 self._new_instance().compute(spec, params, inputs, outputs)
-
-    def run_many(
-        self,
-        spec: IndicatorSpec,
-        params: Sequence[tuple[Value, ...]],
-        inputs: Sequence[FloatArray],
-        outputs: Sequence[Sequence[FloatArray]],
-    ) -> None:
-        """Compute one indicator for several sets of parameters, with outputs for each of them."""
-        for one, room in zip(params, outputs, strict=True):
-            self.run(spec, one, inputs, room)
 
     def exports(self) -> list[str]:
         """Return the names of all that the module exports."""

@@ -157,13 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to write the result: .csv or .parquet (CSV to standard output)",
     )
-    command.add_argument(
-        "--source",
-        type=str.lower,
-        choices=FIELDS,
-        default="close",
-        help="column for indicators that read a single one (close)",
-    )
+    _add_source(command)
     command.add_argument(
         "--missing",
         default=DEFAULT,
@@ -181,6 +175,16 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     return parser
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--source",
+        type=str.lower,
+        choices=FIELDS,
+        default="close",
+        help="column for indicators that read a single one (close)",
+    )
 
 
 def _add_sweep(commands: Any) -> None:  # noqa: ANN401 - argparse has no public name for it
@@ -216,13 +220,7 @@ def _add_sweep(commands: Any) -> None:  # noqa: ANN401 - argparse has no public 
         metavar="COLUMN",
         help="column that tells the series apart; may be given many times",
     )
-    command.add_argument(
-        "--source",
-        type=str.lower,
-        choices=FIELDS,
-        default="close",
-        help="column for indicators that read a single one (close)",
-    )
+    _add_source(command)
     command.add_argument(
         "--threads", type=int, default=1, metavar="N", help="results computed at once (1)"
     )
