@@ -73,7 +73,45 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State));
 }
 
-/// [`Machine::run`], compiled for an instruction set that not every machine of this kind has.
+/// Instructions that not every machine of this kind has, and kernels are compiled for once more.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// `avx2`
+    Avx2,
+    /// `avx512f` and `avx512dq`
+    Avx512,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Extension {
+    /// All of them, the widest registers last.
+    pub const ALL: [Self; 2] = [Self::Avx2, Self::Avx512];
+
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx2 => "AVX2",
+            Self::Avx512 => "AVX-512",
+        }
+    }
+
+    /// Whether this processor has it.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn is_present(self) -> bool {
+        match self {
+            Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
+            Self::Avx512 => {
+                std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx512dq")
+            }
+        }
+    }
+}
+
+/// [`Machine::run`], compiled for an extension.
 #[cfg(target_arch = "x86_64")]
 pub type Run = unsafe fn(
     machine: &mut dyn Machine,
@@ -81,7 +119,7 @@ pub type Run = unsafe fn(
     outputs: &mut [&mut [f64]],
 ) -> Result<(), Error>;
 
-/// [`crate::registry::Entry::run_many`], compiled for such an instruction set.
+/// [`crate::registry::Entry::run_many`], compiled for an extension.
 #[cfg(target_arch = "x86_64")]
 pub type RunMany = unsafe fn(
     params: &[&[f64]],
@@ -108,10 +146,10 @@ pub trait Machine: Any + Send + Sync {
     /// [`Error::Count`] and [`Error::Length`], before anything is computed.
     fn run(&mut self, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error>;
 
-    /// [`Self::run`] for AVX2: the same bits, sooner. The caller must have made sure that the
+    /// [`Self::run`] for an extension: the same bits, sooner. The caller must have made sure that the
     /// processor has it, and must pass this very machine.
     #[cfg(target_arch = "x86_64")]
-    fn avx2(&self) -> Run;
+    fn run_with(&self, extension: Extension) -> Run;
 
     /// Back to the state after construction.
     fn reset(&mut self);

@@ -1,6 +1,8 @@
 //! The object-safe twin of a kernel, once for all kernels.
 
 use crate::error::Error;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Extension;
 use crate::kernel::{BLOCK, Isa, Kernel, Machine, SHORT_BLOCK};
 use crate::primitives::recurrence::BARS;
 use crate::primitives::{ABOVE_INFINITY, all_below, canonical};
@@ -151,8 +153,11 @@ impl<K: Kernel> Machine for Instance<K> {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn avx2(&self) -> crate::kernel::Run {
-        avx2::run::<K>
+    fn run_with(&self, extension: Extension) -> crate::kernel::Run {
+        match extension {
+            Extension::Avx2 => extended::avx2::<K>,
+            Extension::Avx512 => extended::avx512::<K>,
+        }
     }
 
     fn reset(&mut self) {
@@ -172,29 +177,39 @@ impl<K: Kernel> Machine for Instance<K> {
     }
 }
 
+/// The whole of a kernel once more for each extension, since what it calls is inlined, for wider registers.
+/// They change how many bars are taken abreast, never the operations on one: the compiler may not
+/// reorder floating-point arithmetic, nor fuse it.
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
+mod extended {
     use super::{Error, Instance, Isa, Kernel, Machine};
     use core::any::Any;
 
-    /// The whole of a kernel once more, since what it calls is inlined, for wider registers. They
-    /// change how many bars are taken abreast, never the operations on one: the compiler may not
-    /// reorder floating-point arithmetic, nor fuse it.
     #[target_feature(enable = "avx2")]
-    pub(super) fn run<K: Kernel>(
+    pub(super) fn avx2<K: Kernel>(
         machine: &mut dyn Machine,
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
     ) -> Result<(), Error> {
+        of::<K>(machine)?.take(Isa::avx2(), inputs, outputs)
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(super) fn avx512<K: Kernel>(
+        machine: &mut dyn Machine,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+    ) -> Result<(), Error> {
+        of::<K>(machine)?.take(Isa::avx512(), inputs, outputs)
+    }
+
+    fn of<K: Kernel>(machine: &mut dyn Machine) -> Result<&mut Instance<K>, Error> {
         let machine: &mut dyn Any = machine;
-        match machine.downcast_mut::<Instance<K>>() {
-            Some(instance) => instance.take(Isa::avx2(), inputs, outputs),
-            None => Err(Error::Count {
-                what: "machines of this kind",
-                given: 0,
-                expected: 1,
-            }),
-        }
+        machine.downcast_mut().ok_or(Error::Count {
+            what: "machines of this kind",
+            given: 0,
+            expected: 1,
+        })
     }
 }
 

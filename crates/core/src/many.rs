@@ -5,6 +5,8 @@
 //! does ([`Kernel::run_many`]). Not in WebAssembly, where nobody calls it and every kernel once more would not be small.
 
 use crate::error::Error;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Extension;
 use crate::kernel::{BLOCK, Isa, Kernel};
 use crate::machine::{canonicalise, check_shape};
 use crate::primitives::recurrence::BARS;
@@ -60,13 +62,31 @@ pub(crate) fn run<K: Kernel>(
     compute::<K>(Isa::PORTABLE, params, inputs, outputs)
 }
 
-/// The same for AVX2.
+/// The same with an extension.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn run_with<K: Kernel>(extension: Extension) -> crate::kernel::RunMany {
+    match extension {
+        Extension::Avx2 => avx2::<K>,
+        Extension::Avx512 => avx512::<K>,
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-pub(crate) fn run_avx2<K: Kernel>(
+fn avx2<K: Kernel>(
     params: &[&[f64]],
     inputs: &[&[f64]],
     outputs: &mut [&mut [f64]],
 ) -> Result<(), Error> {
     compute::<K>(Isa::avx2(), params, inputs, outputs)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn avx512<K: Kernel>(
+    params: &[&[f64]],
+    inputs: &[&[f64]],
+    outputs: &mut [&mut [f64]],
+) -> Result<(), Error> {
+    compute::<K>(Isa::avx512(), params, inputs, outputs)
 }

@@ -1,6 +1,8 @@
 //! The only list of kernels.
 
 use crate::error::Error;
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::{Extension, RunMany};
 use crate::kernel::{Kernel, Machine};
 use crate::machine;
 #[cfg(not(target_arch = "wasm32"))]
@@ -55,7 +57,7 @@ pub struct Entry {
     #[cfg(not(target_arch = "wasm32"))]
     many: many::Run,
     #[cfg(target_arch = "x86_64")]
-    many_avx2: crate::kernel::RunMany,
+    many_with: fn(Extension) -> RunMany,
 }
 
 impl Entry {
@@ -69,7 +71,7 @@ impl Entry {
             #[cfg(not(target_arch = "wasm32"))]
             many: many::run::<K>,
             #[cfg(target_arch = "x86_64")]
-            many_avx2: many::run_avx2::<K>,
+            many_with: many::run_with::<K>,
         }
     }
 
@@ -97,11 +99,11 @@ impl Entry {
         (self.many)(params, inputs, outputs)
     }
 
-    /// [`Self::run_many`] for AVX2. The caller must have made sure that the processor has it.
+    /// [`Self::run_many`] for an extension. The caller must have made sure that the processor has it.
     #[cfg(target_arch = "x86_64")]
     #[must_use]
-    pub fn run_many_avx2(&self) -> crate::kernel::RunMany {
-        self.many_avx2
+    pub fn run_many_with(&self, extension: Extension) -> RunMany {
+        (self.many_with)(extension)
     }
 
     /// A machine that goes on where [`Machine::save`] was called, on whatever backend.

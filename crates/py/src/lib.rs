@@ -14,6 +14,8 @@ mod columns;
 mod machine;
 
 use columns::with_columns;
+#[cfg(target_arch = "x86_64")]
+use indicator_core::kernel::Extension;
 use indicator_core::{Error, Machine, registry};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyIndexError, PyMemoryError, PyValueError};
@@ -45,7 +47,10 @@ fn fingerprint() -> u32 {
 /// The instruction set for which the kernels in use were compiled.
 #[pyfunction]
 fn cpu() -> String {
-    let set = if has_avx2() { "AVX2" } else { "portable" };
+    #[cfg(target_arch = "x86_64")]
+    let set = widest().map_or("portable", Extension::name);
+    #[cfg(not(target_arch = "x86_64"))]
+    let set = "portable";
     format!("{}, {set}", std::env::consts::ARCH)
 }
 
@@ -88,9 +93,9 @@ fn run_many(
     with_columns(&inputs, &outputs, |inputs, outputs| {
         py.detach(|| {
             #[cfg(target_arch = "x86_64")]
-            if !portable && has_avx2() {
-                let run = entry.run_many_avx2();
-                // SAFETY: the processor has AVX2.
+            if let Some(extension) = widest().filter(|_| !portable) {
+                let run = entry.run_many_with(extension);
+                // SAFETY: the processor has the extension.
                 return unsafe { run(&params, inputs, outputs) };
             }
             let _ = portable;
@@ -114,24 +119,22 @@ fn advance(
     portable: bool,
 ) -> Result<(), Error> {
     #[cfg(target_arch = "x86_64")]
-    if !portable && has_avx2() {
-        let run = machine.avx2();
-        // SAFETY: the processor has AVX2, and the function came from this machine.
+    if let Some(extension) = widest().filter(|_| !portable) {
+        let run = machine.run_with(extension);
+        // SAFETY: the processor has the extension, and the function came from this machine.
         return unsafe { run(machine, inputs, outputs) };
     }
     let _ = portable;
     machine.run(inputs, outputs)
 }
 
-fn has_avx2() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        std::arch::is_x86_feature_detected!("avx2")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        false
-    }
+/// The extension with the widest registers that this processor has.
+#[cfg(target_arch = "x86_64")]
+fn widest() -> Option<Extension> {
+    Extension::ALL
+        .into_iter()
+        .rev()
+        .find(|one| one.is_present())
 }
 
 fn to_python(error: &Error) -> PyErr {

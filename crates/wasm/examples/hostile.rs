@@ -2,7 +2,7 @@
 //!
 //! Prints a line for each kernel and instruction set: cases, digest, seconds. Compiled to WebAssembly, it
 //! exports the function [`hostile`] instead, and `tools/hostile.py` compares the digests. This is
-//! here because AVX2 and exports need `unsafe`, which the core and its tests do without.
+//! here because extensions and exports need `unsafe`, which the core and its tests do without.
 
 #[path = "../../core/tests/common/mod.rs"]
 mod common;
@@ -10,6 +10,8 @@ mod common;
 mod harness;
 
 use harness::{PORTABLE, Run};
+#[cfg(target_arch = "x86_64")]
+use indicator_core::kernel::Extension;
 use indicator_core::registry;
 use std::time::Instant;
 
@@ -24,12 +26,21 @@ fn instruction_sets() -> Vec<(&'static str, Run)> {
     #[allow(unused_mut, reason = "some machines have no choice")]
     let mut all = vec![("portable", PORTABLE)];
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        all.push(("avx2", |machine, inputs, outputs| {
-            let run = machine.avx2();
-            // SAFETY: the processor has AVX2, and the function came from this machine.
-            unsafe { run(machine, inputs, outputs) }
-        }));
+    {
+        if Extension::Avx2.is_present() {
+            all.push(("avx2", |machine, inputs, outputs| {
+                let run = machine.run_with(Extension::Avx2);
+                // SAFETY: the processor has AVX2, and the function came from this machine.
+                unsafe { run(machine, inputs, outputs) }
+            }));
+        }
+        if Extension::Avx512.is_present() {
+            all.push(("avx512", |machine, inputs, outputs| {
+                let run = machine.run_with(Extension::Avx512);
+                // SAFETY: the processor has AVX-512, and the function came from this machine.
+                unsafe { run(machine, inputs, outputs) }
+            }));
+        }
     }
     all
 }

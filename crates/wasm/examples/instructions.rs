@@ -1,9 +1,11 @@
 //! Runs of one kernel with default parameters, to count its instructions or to draw its flame graph:
 //! `instructions KERNEL BARS PATH RUNS`, where PATH is `portable` or `avx2`.
 //!
-//! What is to be counted happens in [`counted`], which callgrind finds by its name. This is here because AVX2
-//! needs `unsafe`, which the core does without.
+//! What is to be counted happens in [`counted`], which callgrind finds by its name. This is here because extensions
+//! need `unsafe`, which the core does without.
 
+#[cfg(target_arch = "x86_64")]
+use indicator_core::kernel::Extension;
 use indicator_core::{Error, Machine, registry};
 use std::hint::black_box;
 
@@ -46,8 +48,8 @@ fn run_of(path: &str) -> Result<Run, String> {
     match path {
         "portable" => Ok(Machine::run),
         #[cfg(target_arch = "x86_64")]
-        "avx2" if std::arch::is_x86_feature_detected!("avx2") => Ok(|machine, inputs, outputs| {
-            let run = machine.avx2();
+        "avx2" if Extension::Avx2.is_present() => Ok(|machine, inputs, outputs| {
+            let run = machine.run_with(Extension::Avx2);
             // SAFETY: the processor has AVX2, and the function came from this machine.
             unsafe { run(machine, inputs, outputs) }
         }),

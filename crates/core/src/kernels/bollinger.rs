@@ -70,9 +70,9 @@ impl Kernel for Bollinger {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [upper, middle, lower]) = (inputs, outputs) else { return };
-        self.moments.run::<N>(x, middle, lower);
+        self.moments.run(isa, x, middle, lower);
         for (upper, (middle, lower)) in upper.iter_mut().zip(middle.iter().zip(lower.iter_mut())) {
             let width = self.std_factor * sqrt(*lower * self.per_degree);
             *upper = middle + width;

@@ -60,19 +60,19 @@ impl Kernel for Choppiness {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([high, low, close], [choppiness]) = (inputs, outputs) else { return };
         let bars = high.len();
         let (mut range, mut highest, mut lowest) = ([0.0; N], [0.0; N], [0.0; N]);
         let range = &mut range[..bars];
         let (highest, lowest) = (&mut highest[..bars], &mut lowest[..bars]);
         self.range.write(high, low, close, range);
-        self.mean.run::<N>(range, choppiness);
-        self.highest.run::<N>(high, highest);
+        self.mean.run(isa, range, choppiness);
+        self.highest.run(isa, high, highest);
         for (range, low) in range.iter_mut().zip(*low) {
             *range = -low;
         }
-        self.lowest.run::<N>(range, lowest);
+        self.lowest.run(isa, range, lowest);
         let distances = highest.iter().zip(&*lowest).map(|(highest, lowest)| highest + lowest);
         for (choppiness, distance) in choppiness.iter_mut().zip(distances) {
             let way = *choppiness * self.period;

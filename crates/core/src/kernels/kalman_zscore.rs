@@ -63,7 +63,7 @@ impl Kernel for KalmanZscore {
         for (residual, &x) in kalman_zscore.iter_mut().zip(*x) {
             *residual = x - *residual;
         }
-        self.score.run::<N>(kalman_zscore);
+        self.score.run::<N>(isa, kalman_zscore);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

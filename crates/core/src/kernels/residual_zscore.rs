@@ -15,6 +15,7 @@ pub struct ResidualZscore {
 
 /// What residuals are taken from.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "a run must not allocate, and there is one for each indicator")]
 enum Mean {
     Rolling(WindowMean),
     Ema(Ewm),
@@ -94,13 +95,13 @@ impl Kernel for ResidualZscore {
     fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [residual_zscore]) = (inputs, outputs) else { return };
         match &mut self.mean {
-            Mean::Rolling(mean) => mean.run::<N>(x, residual_zscore),
+            Mean::Rolling(mean) => mean.run(isa, x, residual_zscore),
             Mean::Ema(mean) => mean.run(isa, x, residual_zscore),
         }
         for (residual, &x) in residual_zscore.iter_mut().zip(*x) {
             *residual = x - *residual;
         }
-        self.score.run::<N>(residual_zscore);
+        self.score.run::<N>(isa, residual_zscore);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -43,9 +43,9 @@ impl Kernel for Sma {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [sma]) = (inputs, outputs) else { return };
-        self.mean.run::<N>(x, sma);
+        self.mean.run(isa, x, sma);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -54,11 +54,11 @@ impl Kernel for Zscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [zscore]) = (inputs, outputs) else { return };
         let mut squares = [0.0; N];
         let squares = &mut squares[..x.len()];
-        self.moments.run::<N>(x, zscore, squares);
+        self.moments.run(isa, x, zscore, squares);
         for ((zscore, &squares), &x) in zscore.iter_mut().zip(&*squares).zip(*x) {
             *zscore = (x - *zscore) / sqrt(squares * self.per_degree);
         }

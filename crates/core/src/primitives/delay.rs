@@ -10,7 +10,7 @@ use core::ops::Range;
 ///
 /// The length is a power of two, and the place of bar `t` is `t` modulo that length, so the cursor
 /// is the number of bars taken and several rings can share one.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Ring(Vec<f64>);
 
 impl Ring {
@@ -27,8 +27,15 @@ impl Ring {
     }
 
     /// Value at bar `bar`, which must be one of the last that were pushed.
-    fn at(&self, bar: usize) -> f64 {
+    pub(crate) fn at(&self, bar: usize) -> f64 {
         self.0[bar & (self.0.len() - 1)]
+    }
+
+    /// Puts the value of bar `bar` in the place of the oldest, which it returns.
+    #[inline(always)]
+    pub(crate) fn replace(&mut self, bar: usize, value: f64) -> f64 {
+        let place = bar & (self.0.len() - 1);
+        core::mem::replace(&mut self.0[place], value)
     }
 
     /// Hands out `current` delayed by `by` bars, in pieces, each with the bars it is for. `current`

@@ -8,6 +8,38 @@
 //! kind have. What only some have is chosen at run time, and a function that is compiled for it
 //! may call its intrinsics safely.
 
+/// A single number.
+pub(super) mod single {
+    /// A register.
+    pub(in super::super) type Lanes = f64;
+
+    #[inline(always)]
+    pub(in super::super) fn splat(x: f64) -> Lanes {
+        x
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn add(a: Lanes, b: Lanes) -> Lanes {
+        a + b
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn sub(a: Lanes, b: Lanes) -> Lanes {
+        a - b
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn mul(a: Lanes, b: Lanes) -> Lanes {
+        a * b
+    }
+
+    /// `a` where it is larger than `b` or NaN, else `b`.
+    #[inline(always)]
+    pub(in super::super) fn larger(a: Lanes, b: Lanes) -> Lanes {
+        if a > b || a.is_nan() { a } else { b }
+    }
+}
+
 /// Two numbers.
 pub(super) mod pair {
     use wide::f64x2;
@@ -17,11 +49,6 @@ pub(super) mod pair {
 
     /// Numbers in a register.
     pub(in super::super) const WIDTH: usize = 2;
-
-    /// Notes of magnitudes, in the order of bits.
-    pub(in super::super) type Notes = [u64; 2];
-
-    const SIGN: u64 = 1 << 63;
 
     #[inline(always)]
     pub(in super::super) fn splat(x: f64) -> Lanes {
@@ -67,24 +94,34 @@ pub(super) mod pair {
         }
     }
 
-    /// Nothing noted.
+    /// How far [`shifted`] shifts.
+    pub(in super::super) type Shift = usize;
+
     #[inline(always)]
-    pub(in super::super) fn notes() -> Notes {
-        [0; WIDTH]
+    pub(in super::super) fn shift(by: usize) -> Shift {
+        by
     }
 
-    /// Adds to the notes whether a number is not below the limit in magnitude; NaN is not.
+    /// The last `by` numbers of one register, and the first ones of the next.
     #[inline(always)]
-    pub(in super::super) fn note(notes: Notes, x: Lanes, limit: f64) -> Notes {
-        let to_sign = SIGN - limit.to_bits();
-        let [a, b] = x.to_array().map(|x| (x.to_bits() & !SIGN) + to_sign);
-        [notes[0] | a, notes[1] | b]
+    pub(in super::super) fn shifted(by: Shift, before: Lanes, now: Lanes) -> Lanes {
+        if by == 1 {
+            f64x2::new([before.to_array()[1], now.to_array()[0]])
+        } else {
+            now
+        }
     }
 
-    /// Whether all numbers were below the limit.
+    /// `a` where it is larger than `b` or NaN, else `b`.
     #[inline(always)]
-    pub(in super::super) fn all_below(notes: Notes) -> bool {
-        (notes[0] | notes[1]) & SIGN == 0
+    pub(in super::super) fn larger(a: Lanes, b: Lanes) -> Lanes {
+        (a.simd_gt(b) | a.is_nan()).select(a, b)
+    }
+
+    /// The larger magnitude of two, of which the first is none below zero; whatever where one is NaN.
+    #[inline(always)]
+    pub(in super::super) fn larger_magnitude(a: Lanes, b: Lanes) -> Lanes {
+        b.abs().fast_max(a)
     }
 }
 
@@ -92,11 +129,10 @@ pub(super) mod pair {
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2 {
     use core::arch::x86_64::{
-        __m256d, __m256i, _mm256_add_epi64, _mm256_add_pd, _mm256_and_si256, _mm256_castpd_si256,
-        _mm256_castpd128_pd256, _mm256_castpd256_pd128, _mm256_castsi256_pd, _mm256_extractf128_pd,
-        _mm256_insertf128_pd, _mm256_movemask_pd, _mm256_mul_pd, _mm256_or_si256,
-        _mm256_set1_epi64x, _mm256_set1_pd, _mm256_setzero_si256, _mm256_sub_pd,
-        _mm256_unpackhi_pd, _mm256_unpacklo_pd,
+        __m256d, _CMP_GT_OQ, _CMP_UNORD_Q, _mm256_add_pd, _mm256_andnot_pd, _mm256_blendv_pd,
+        _mm256_castpd128_pd256, _mm256_castpd256_pd128, _mm256_cmp_pd, _mm256_extractf128_pd,
+        _mm256_insertf128_pd, _mm256_max_pd, _mm256_mul_pd, _mm256_or_pd, _mm256_permute2f128_pd,
+        _mm256_set1_pd, _mm256_shuffle_pd, _mm256_sub_pd, _mm256_unpackhi_pd, _mm256_unpacklo_pd,
     };
     use safe_unaligned_simd::x86_64::{
         _mm_loadu_pd, _mm_storeu_pd, _mm256_loadu_pd, _mm256_storeu_pd,
@@ -107,9 +143,6 @@ pub(super) mod avx2 {
 
     /// Numbers in a register.
     pub(in super::super) const WIDTH: usize = 4;
-
-    /// Notes of magnitudes, in the order of bits.
-    pub(in super::super) type Notes = __m256i;
 
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -214,26 +247,214 @@ pub(super) mod avx2 {
         _mm_storeu_pd(h2, _mm256_extractf128_pd::<1>(second));
     }
 
-    /// Nothing noted.
+    /// How far [`shifted`] shifts.
+    pub(in super::super) type Shift = usize;
+
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(in super::super) fn notes() -> Notes {
-        _mm256_setzero_si256()
+    pub(in super::super) fn shift(by: usize) -> Shift {
+        by
     }
 
-    /// Adds to the notes whether a number is not below the limit in magnitude; NaN is not.
+    /// The last `by` numbers of one register, and the first ones of the next.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(in super::super) fn note(notes: Notes, x: Lanes, limit: f64) -> Notes {
-        let magnitude = _mm256_and_si256(_mm256_castpd_si256(x), _mm256_set1_epi64x(i64::MAX));
-        let to_sign = _mm256_set1_epi64x(i64::MIN.wrapping_sub(limit.to_bits().cast_signed()));
-        _mm256_or_si256(notes, _mm256_add_epi64(magnitude, to_sign))
+    pub(in super::super) fn shifted(by: Shift, before: Lanes, now: Lanes) -> Lanes {
+        let middle = _mm256_permute2f128_pd::<0x21>(before, now);
+        match by {
+            1 => _mm256_shuffle_pd::<0b0101>(middle, now),
+            2 => middle,
+            3 => _mm256_shuffle_pd::<0b0101>(before, middle),
+            _ => now,
+        }
     }
 
-    /// Whether all numbers were below the limit.
+    /// `a` where it is larger than `b` or NaN, else `b`.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(in super::super) fn all_below(notes: Notes) -> bool {
-        _mm256_movemask_pd(_mm256_castsi256_pd(notes)) == 0
+    pub(in super::super) fn larger(a: Lanes, b: Lanes) -> Lanes {
+        let larger = _mm256_cmp_pd::<_CMP_GT_OQ>(a, b);
+        let nan = _mm256_cmp_pd::<_CMP_UNORD_Q>(a, a);
+        _mm256_blendv_pd(b, a, _mm256_or_pd(larger, nan))
+    }
+
+    /// The larger magnitude of two, of which the first is none below zero; whatever where one is NaN.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn larger_magnitude(a: Lanes, b: Lanes) -> Lanes {
+        _mm256_max_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), b), a)
+    }
+}
+
+/// Eight numbers, with AVX-512.
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx512 {
+    use core::arch::x86_64::{
+        __m512d, __m512i, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_add_epi64, _mm512_add_pd,
+        _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask, _mm512_extractf64x4_pd,
+        _mm512_insertf64x4, _mm512_mask_blend_pd, _mm512_mul_pd, _mm512_permutex2var_pd,
+        _mm512_range_pd, _mm512_set_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_sub_pd,
+        _mm512_unpackhi_pd, _mm512_unpacklo_pd,
+    };
+    use safe_unaligned_simd::x86_64::{
+        _mm256_loadu_pd, _mm256_storeu_pd, _mm512_loadu_pd, _mm512_storeu_pd,
+    };
+
+    /// A register.
+    pub(in super::super) type Lanes = __m512d;
+
+    /// Numbers in a register.
+    pub(in super::super) const WIDTH: usize = 8;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn splat(x: f64) -> Lanes {
+        _mm512_set1_pd(x)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn load(x: &[f64; WIDTH]) -> Lanes {
+        _mm512_loadu_pd(x)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn store(x: Lanes, to: &mut [f64; WIDTH]) {
+        _mm512_storeu_pd(to, x);
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn add(a: Lanes, b: Lanes) -> Lanes {
+        _mm512_add_pd(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn sub(a: Lanes, b: Lanes) -> Lanes {
+        _mm512_sub_pd(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn mul(a: Lanes, b: Lanes) -> Lanes {
+        _mm512_mul_pd(a, b)
+    }
+
+    /// Loads rows and returns their columns. Halves of two rows go into a register on their way from
+    /// memory, so that what is left is to turn four by four, in both halves alike.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn load_turned(x: [&[f64; WIDTH]; WIDTH]) -> [Lanes; WIDTH] {
+        let [a, b, c, d, e, f, g, h] = x.map(halves);
+        let first = turned([
+            joined(a.0, e.0),
+            joined(b.0, f.0),
+            joined(c.0, g.0),
+            joined(d.0, h.0),
+        ]);
+        let second = turned([
+            joined(a.1, e.1),
+            joined(b.1, f.1),
+            joined(c.1, g.1),
+            joined(d.1, h.1),
+        ]);
+        [
+            first[0], first[1], first[2], first[3], second[0], second[1], second[2], second[3],
+        ]
+    }
+
+    /// Four rows of four numbers as columns, in each half of the registers.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn turned([a, b, c, d]: [Lanes; 4]) -> [Lanes; 4] {
+        let low = _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0);
+        let high = _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2);
+        let (ab, cd) = (_mm512_unpacklo_pd(a, b), _mm512_unpacklo_pd(c, d));
+        let (ab_odd, cd_odd) = (_mm512_unpackhi_pd(a, b), _mm512_unpackhi_pd(c, d));
+        [
+            _mm512_permutex2var_pd(ab, low, cd),
+            _mm512_permutex2var_pd(ab_odd, low, cd_odd),
+            _mm512_permutex2var_pd(ab, high, cd),
+            _mm512_permutex2var_pd(ab_odd, high, cd_odd),
+        ]
+    }
+
+    #[inline(always)]
+    fn halves(x: &[f64; WIDTH]) -> (&[f64; 4], &[f64; 4]) {
+        let ([low, high], _) = x.as_chunks() else {
+            unreachable!("eight numbers are two fours")
+        };
+        (low, high)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn joined(low: &[f64; 4], high: &[f64; 4]) -> Lanes {
+        _mm512_insertf64x4::<1>(
+            _mm512_castpd256_pd512(_mm256_loadu_pd(low)),
+            _mm256_loadu_pd(high),
+        )
+    }
+
+    /// Writes columns as the rows they make.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    #[allow(clippy::large_types_passed_by_value, reason = "they stay in registers")]
+    pub(in super::super) fn store_turned(x: [Lanes; WIDTH], to: [&mut [f64; WIDTH]; WIDTH]) {
+        let [a, b, c, d, e, f, g, h] = to;
+        let first = turned([x[0], x[1], x[2], x[3]]);
+        let second = turned([x[4], x[5], x[6], x[7]]);
+        let rows = first.into_iter().zip(second);
+        for ((first, second), (low, high)) in rows.zip([(a, e), (b, f), (c, g), (d, h)]) {
+            let ([l1, l2], _) = low.as_chunks_mut() else {
+                unreachable!("eight numbers are two fours")
+            };
+            let ([h1, h2], _) = high.as_chunks_mut() else {
+                unreachable!("eight numbers are two fours")
+            };
+            _mm256_storeu_pd(l1, _mm512_castpd512_pd256(first));
+            _mm256_storeu_pd(l2, _mm512_castpd512_pd256(second));
+            _mm256_storeu_pd(h1, _mm512_extractf64x4_pd::<1>(first));
+            _mm256_storeu_pd(h2, _mm512_extractf64x4_pd::<1>(second));
+        }
+    }
+
+    /// How far [`shifted`] shifts: where each number comes from.
+    pub(in super::super) type Shift = __m512i;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn shift(by: usize) -> Shift {
+        let places = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
+        _mm512_add_epi64(
+            places,
+            _mm512_set1_epi64((WIDTH.wrapping_sub(by) as u64).cast_signed()),
+        )
+    }
+
+    /// The last numbers of one register, and the first ones of the next.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn shifted(by: Shift, before: Lanes, now: Lanes) -> Lanes {
+        _mm512_permutex2var_pd(before, by, now)
+    }
+
+    /// `a` where it is larger than `b` or NaN, else `b`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn larger(a: Lanes, b: Lanes) -> Lanes {
+        let larger = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b);
+        let nan = _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a);
+        _mm512_mask_blend_pd(larger | nan, b, a)
+    }
+
+    /// The larger magnitude of two, of which the first is none below zero; whatever where one is NaN.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn larger_magnitude(a: Lanes, b: Lanes) -> Lanes {
+        const LARGER: i32 = 0b11;
+        _mm512_range_pd::<LARGER>(a, b)
     }
 }

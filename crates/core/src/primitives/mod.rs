@@ -17,6 +17,7 @@ pub mod delay;
 pub mod garch;
 mod lanes;
 pub mod level;
+mod pieces;
 pub mod recurrence;
 pub mod window;
 

@@ -40,6 +40,7 @@
 //! forgotten.
 
 use super::lanes;
+use super::pieces::Pieces;
 use super::window::SeedMean;
 use super::{NAN, all_below, canonical};
 use crate::error::Error;
@@ -47,12 +48,6 @@ use crate::state::{Reader, State, Writer};
 
 /// Bars per block.
 pub const BARS: usize = 16;
-
-/// Blocks that run abreast.
-const BLOCKS: usize = 8;
-
-/// Bars of the blocks that run abreast.
-const GROUP: usize = BLOCKS * BARS;
 
 /// Means of one column that run abreast.
 pub const MEANS: usize = 16;
@@ -155,13 +150,13 @@ impl Ewm {
     /// Takes the next values of `x`; writes the mean at each.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
-        let whole = x.len() - x.len() % GROUP;
+        let whole = x.len() - x.len() % isa.group;
         let (groups, rest) = x.split_at(whole);
         let (group_out, rest_out) = out.split_at_mut(whole);
         // One bar among the groups that belongs to no block is looked for in each of them.
         if !self.groups(isa, groups, group_out) {
-            let each = groups.chunks_exact(GROUP);
-            for (x, out) in each.zip(group_out.chunks_exact_mut(GROUP)) {
+            let each = groups.chunks_exact(isa.group);
+            for (x, out) in each.zip(group_out.chunks_exact_mut(isa.group)) {
                 if !self.groups(isa, x, out) {
                     self.bars(x, out);
                 }
@@ -310,15 +305,20 @@ impl Ewm {
 /// result.
 #[derive(Clone, Copy, Debug)]
 pub struct Isa {
+    /// Bars of the blocks that run abreast.
+    group: usize,
     groups: fn(&mut Ewm, &[f64], &mut [f64]) -> bool,
     means: fn(&mut [&mut Ewm; MEANS], &[f64], &mut [&mut [f64]; MEANS]),
+    pub(super) pieces: Pieces,
 }
 
 impl Isa {
     /// Those that every machine of a kind has.
     pub const PORTABLE: Self = Self {
+        group: on_pairs::GROUP,
         groups: on_pairs::groups,
         means: on_pairs::means,
+        pieces: Pieces::PORTABLE,
     };
 
     /// AVX2.
@@ -333,8 +333,28 @@ impl Isa {
     pub fn avx2() -> Self {
         // A closure has the instructions of where it is made, and whoever is there may hand it on.
         Self {
+            group: on_fours::GROUP,
             groups: |ewm, x, out| on_fours::groups(ewm, x, out),
             means: |ewms, x, out| on_fours::means(ewms, x, out),
+            pieces: Pieces::avx2(),
+        }
+    }
+
+    /// AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    #[must_use]
+    #[allow(
+        clippy::missing_safety_doc,
+        reason = "it is safe wherever it can be called without unsafe"
+    )]
+    pub fn avx512() -> Self {
+        Self {
+            group: on_eights::GROUP,
+            groups: |ewm, x, out| on_eights::groups(ewm, x, out),
+            means: |ewms, x, out| on_eights::means(ewms, x, out),
+            pieces: Pieces::avx512(),
         }
     }
 }
@@ -348,13 +368,18 @@ impl Isa {
 /// the order of bars, in which level and past are the same for sixteen in a row. Every step of
 /// a scan waits for the one before, so this is done meanwhile, to the group before.
 macro_rules! whole_blocks {
-    ($name:ident, $lanes:ident $(, #[$feature:meta])?) => {
+    ($name:ident, $lanes:ident, $blocks:literal $(, #[$feature:meta])?) => {
         mod $name {
             use super::lanes::$lanes::{
-                WIDTH, add, all_below, load, load_turned, mul, note, notes, splat, store,
-                store_turned, sub,
+                WIDTH, add, larger_magnitude, load, load_turned, mul, splat, store, store_turned, sub,
             };
-            use super::{BARS, BLOCKS, Block, Ewm, LIMIT, MEANS, smaller_in_magnitude};
+            use super::{BARS, Block, Ewm, LIMIT, MEANS, smaller_in_magnitude};
+
+            /// Blocks that run abreast.
+            const BLOCKS: usize = $blocks;
+
+            /// Bars of the blocks that run abreast.
+            pub(super) const GROUP: usize = BLOCKS * BARS;
 
             /// Pieces of a block.
             const PIECES: usize = BARS / WIDTH;
@@ -376,7 +401,7 @@ macro_rules! whole_blocks {
 
                 let mut last = ewm.last;
                 let mut block = ewm.block.clone();
-                let mut notes = notes();
+                let mut largest = splat(0.0);
                 let mut unsettled: Option<(&mut Group, [f64; BLOCKS], [f64; BLOCKS])> = None;
                 for (x, out) in x.iter().zip(out) {
                     let mut level = [0.0; BLOCKS];
@@ -394,7 +419,7 @@ macro_rules! whole_blocks {
                         for (((x, out), scan), level) in x.iter().zip(&mut *out).zip(&mut scans).zip(levels) {
                             let mut columns = load_turned(x.each_ref().map(|bars| &bars[piece]));
                             for column in &mut columns {
-                                notes = note(notes, *column, LIMIT);
+                                largest = larger_magnitude(largest, *column);
                                 let own = mul(alpha, sub(*column, level));
                                 *scan = add(own, mul(beta, *scan));
                                 *column = *scan;
@@ -423,7 +448,10 @@ macro_rules! whole_blocks {
                     }
                     unsettled = Some((out, level, past));
                 }
-                if !all_below(notes) {
+                let mut magnitudes = [0.0; WIDTH];
+                store(largest, &mut magnitudes);
+                // A NaN may be lost among magnitudes, but not in sums, which it has made NaN from there on.
+                if !magnitudes.iter().all(|&x| x < LIMIT) || block.past.is_nan() || block.scan.is_nan() {
                     return false;
                 }
                 if let Some((out, level, past)) = unsettled {
@@ -442,7 +470,7 @@ macro_rules! whole_blocks {
             /// distances from it are the same for all, and nothing is turned on the way in.
             $(#[$feature])?
             pub(super) fn means(ewms: &mut [&mut Ewm; MEANS], x: &[f64], out: &mut [&mut [f64]; MEANS]) {
-                const REGISTERS: usize = if WIDTH == 4 { 2 } else { 4 };
+                const REGISTERS: usize = if WIDTH == 2 { 4 } else { 2 };
                 const SHARE: usize = REGISTERS * WIDTH;
 
                 let (x, _) = x.as_chunks::<BARS>();
@@ -525,10 +553,13 @@ macro_rules! whole_blocks {
     };
 }
 
-whole_blocks!(on_pairs, pair);
+whole_blocks!(on_pairs, pair, 8);
 
 #[cfg(target_arch = "x86_64")]
-whole_blocks!(on_fours, avx2, #[target_feature(enable = "avx2")]);
+whole_blocks!(on_fours, avx2, 8, #[target_feature(enable = "avx2")]);
+
+#[cfg(target_arch = "x86_64")]
+whole_blocks!(on_eights, avx512, 16, #[target_feature(enable = "avx512f,avx512dq")]);
 
 /// `(1 - alpha)^0 ..= (1 - alpha)^BARS`, each as near as a number can be to the power of the exact
 /// difference: an error in the last would grow with every block that a value is remembered.

@@ -19,36 +19,67 @@
 //! that no division is needed), which never cancels and never goes below zero. Pieces of different
 //! length join as means: `mean = mean_b + (mean_a - mean_b) * w` where `b`, the older piece, is the
 //! longer one. So a constant window gives exactly the constant and a deviation of exactly zero.
+//!
+//! Bars in chunks have all this done for many of them at once, as [`super::pieces`] tells. A bar that comes
+//! alone takes the same steps.
 
 use super::delay::Ring;
+use super::pieces::{CHUNK, CHUNKS, Joint, Row, SMALL, Step, Take, last_of, on_ones};
+use super::recurrence::Isa;
 use super::{NAN, all_below, sqrt};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
-use core::ops::Range;
 
-/// How the pieces of a window are formed; `P` numbers describe a piece.
+/// How the pieces of a window are formed and put together; `P` numbers describe a piece, and as many a result.
 trait Fold<const P: usize> {
     fn leaf(x: f64) -> [f64; P];
     fn join(older: [f64; P], newer: [f64; P]) -> [f64; P];
+    /// The result for a window that is one piece.
+    fn first(piece: [f64; P], joint: &Joint) -> [f64; P];
+    /// The result for a longer window of numbers below [`CALM`], from that for its newer part.
+    fn extended(newer: [f64; P], older: [f64; P], joint: &Joint) -> [f64; P];
+    /// The same for any numbers.
+    fn extended_wild(newer: [f64; P], older: [f64; P], joint: &Joint) -> [f64; P];
+    /// How chunks are taken.
+    fn chunks(isa: Isa) -> Take<P>;
 }
 
 #[derive(Clone)]
-struct Sum;
+struct Means;
 
-impl Fold<1> for Sum {
+impl Fold<1> for Means {
     #[inline(always)]
     fn leaf(x: f64) -> [f64; 1] {
         [x]
     }
 
     #[inline(always)]
-    fn join([older]: [f64; 1], [newer]: [f64; 1]) -> [f64; 1] {
-        [older + newer]
+    fn join(older: [f64; 1], newer: [f64; 1]) -> [f64; 1] {
+        on_ones::join_sums(older, newer)
+    }
+
+    #[inline(always)]
+    fn first(piece: [f64; 1], joint: &Joint) -> [f64; 1] {
+        on_ones::first_mean(piece, &on_ones::weights(joint))
+    }
+
+    #[inline(always)]
+    fn extended(newer: [f64; 1], older: [f64; 1], joint: &Joint) -> [f64; 1] {
+        on_ones::extended_mean(newer, older, &on_ones::weights(joint))
+    }
+
+    #[inline(always)]
+    fn extended_wild([newer]: [f64; 1], [older]: [f64; 1], joint: &Joint) -> [f64; 1] {
+        [joint.mean(newer, older * joint.scale)]
+    }
+
+    fn chunks(isa: Isa) -> Take<1> {
+        isa.pieces.means
     }
 }
 
-/// Sum, and length times the sum of squared deviations from the mean.
+/// Mean and sum of squared deviations.
 #[derive(Clone)]
 struct Moments;
 
@@ -59,32 +90,63 @@ impl Fold<2> for Moments {
     }
 
     #[inline(always)]
-    fn join([older, older_squares]: [f64; 2], [newer, newer_squares]: [f64; 2]) -> [f64; 2] {
-        let difference = older - newer;
-        [
-            older + newer,
-            2.0 * (older_squares + newer_squares) + difference * difference,
-        ]
+    fn join(older: [f64; 2], newer: [f64; 2]) -> [f64; 2] {
+        on_ones::join_moments(older, newer)
+    }
+
+    #[inline(always)]
+    fn first(piece: [f64; 2], joint: &Joint) -> [f64; 2] {
+        on_ones::first_moments(piece, &on_ones::weights(joint))
+    }
+
+    #[inline(always)]
+    fn extended(newer: [f64; 2], older: [f64; 2], joint: &Joint) -> [f64; 2] {
+        on_ones::extended_moments(newer, older, &on_ones::weights(joint))
+    }
+
+    #[inline(always)]
+    fn extended_wild(newer: [f64; 2], older: [f64; 2], joint: &Joint) -> [f64; 2] {
+        let [_, squares] = Self::extended(newer, older, joint);
+        [joint.mean(newer[0], older[0] * joint.scale), squares]
+    }
+
+    fn chunks(isa: Isa) -> Take<2> {
+        isa.pieces.moments
     }
 }
 
-/// The largest value; NaN when one is. Zeros have no sign, so that it does not depend on the order.
 #[derive(Clone)]
 struct Largest;
 
 impl Fold<1> for Largest {
     #[inline(always)]
     fn leaf(x: f64) -> [f64; 1] {
+        // Zeros lose their sign, so that the largest does not depend on the order.
         [x + 0.0]
     }
 
     #[inline(always)]
-    fn join([older]: [f64; 1], [newer]: [f64; 1]) -> [f64; 1] {
-        [if older > newer || older.is_nan() {
-            older
-        } else {
-            newer
-        }]
+    fn join(older: [f64; 1], newer: [f64; 1]) -> [f64; 1] {
+        on_ones::join_largest(older, newer)
+    }
+
+    #[inline(always)]
+    fn first(piece: [f64; 1], joint: &Joint) -> [f64; 1] {
+        on_ones::first_largest(piece, &on_ones::weights(joint))
+    }
+
+    #[inline(always)]
+    fn extended(newer: [f64; 1], older: [f64; 1], joint: &Joint) -> [f64; 1] {
+        on_ones::extended_largest(newer, older, &on_ones::weights(joint))
+    }
+
+    #[inline(always)]
+    fn extended_wild(newer: [f64; 1], older: [f64; 1], joint: &Joint) -> [f64; 1] {
+        Self::extended(newer, older, joint)
+    }
+
+    fn chunks(isa: Isa) -> Take<1> {
+        isa.pieces.largest
     }
 }
 
@@ -92,8 +154,14 @@ impl Fold<1> for Largest {
 #[derive(Clone)]
 struct Tree<F, const P: usize> {
     period: usize,
-    /// The last `2^k` pieces of `2^k` bars, for each level `k` a ring for each of the `P` numbers.
-    rings: Vec<Ring>,
+    /// What windows are put together from, newest first.
+    steps: Vec<Step>,
+    /// Levels of short pieces whose rows are needed, a bit each.
+    kept: usize,
+    /// The last pieces of up to a chunk of bars, that of bar `t` at `t` modulo [`CHUNK`].
+    small: [[[f64; CHUNK]; P]; SMALL],
+    /// The last `2^k` pieces of `2^k` bars, for each longer `k` a ring for each of the `P` numbers.
+    long: Vec<[Ring; P]>,
     /// The inputs of the last window: all that has to be saved.
     inputs: Ring,
     bars: usize,
@@ -102,35 +170,34 @@ struct Tree<F, const P: usize> {
     fold: core::marker::PhantomData<F>,
 }
 
-/// Values of a saved window that are taken at once.
-const LOADED_AT_ONCE: usize = 64;
-
 /// Nothing overflows in a window of values below this.
 const CALM: f64 = f64::from_bits((980 + 1023) << 52);
 
-/// Pieces of `2^level` bars at some successive bars, with their place in the windows there.
-struct Piece<'a, const P: usize> {
-    level: usize,
-    /// Bars between the piece and the end of the window.
-    newer: usize,
-    /// The bars whose windows these are pieces of, counted from the first of the run.
-    at: Range<usize>,
-    /// Whether those windows hold numbers below [`CALM`] and nothing else.
-    calm: bool,
-    columns: [&'a [f64]; P],
-}
-
 impl<F: Fold<P>, const P: usize> Tree<F, P> {
     fn new(period: usize) -> Result<Self, Error> {
-        let mut rings = Vec::new();
-        for level in 0..=period.ilog2() {
-            for _ in 0..P {
-                rings.push(Ring::new(1 << level)?);
+        let levels = 1 + period.ilog2() as usize;
+        let (mut steps, mut long) = (Vec::new(), Vec::new());
+        // Those of the period's own digits, and the longest where longer ones follow.
+        let kept = (period | if levels > SMALL { CHUNK } else { 0 }) % (2 * CHUNK);
+        steps.try_reserve_exact(levels).map_err(|_| Error::Memory)?;
+        for level in (0..levels).filter(|level| period >> level & 1 == 1) {
+            steps.push(Step::new(period, level));
+        }
+        long.try_reserve_exact(levels.saturating_sub(SMALL))
+            .map_err(|_| Error::Memory)?;
+        for level in SMALL..levels {
+            let mut rings = core::array::from_fn(|_| Ring::default());
+            for ring in &mut rings {
+                *ring = Ring::new(1 << level)?;
             }
+            long.push(rings);
         }
         Ok(Self {
             period,
-            rings,
+            steps,
+            kept,
+            small: [[[NAN; CHUNK]; P]; SMALL],
+            long,
             inputs: Ring::new(period - 1)?,
             bars: 0,
             calm: 0,
@@ -138,73 +205,176 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         })
     }
 
-    /// Takes the next `N` values at most; hands out the pieces of their windows, newest first.
+    /// Takes the next values; writes the results for the windows that end at them.
     #[inline(always)]
-    fn run<const N: usize>(&mut self, x: &[f64], mut piece: impl FnMut(Piece<'_, P>)) {
-        let n = x.len();
-        let calm = self.is_calm(x);
-        let (mut current, mut joined) = ([[0.0; N]; P], [[0.0; N]; P]);
-        let (mut current, mut joined) = (&mut current, &mut joined);
-        for j in 0..n {
-            let leaf = F::leaf(x[j]);
-            for p in 0..P {
-                current[p][j] = leaf[p];
+    fn run(&mut self, isa: Isa, x: &[f64], out: [&mut [f64]; P]) {
+        let (chunks, rest) = x.as_chunks();
+        let at = chunks.as_flattened().len();
+        let (mut chunks_out, mut rest_out) = (out, [(); P].map(|()| -> &mut [f64] { &mut [] }));
+        for (out, rest) in chunks_out.iter_mut().zip(&mut rest_out) {
+            (*out, *rest) = core::mem::take(out).split_at_mut(at);
+        }
+        if !chunks.is_empty() {
+            self.chunks(isa, chunks, chunks_out.map(|out| out.as_chunks_mut().0));
+        }
+        for (t, &x) in rest.iter().enumerate() {
+            for (out, result) in rest_out.iter_mut().zip(self.bar(x)) {
+                out[t] = result;
             }
         }
-        let top = self.period.ilog2() as usize;
-        for (level, rings) in self.rings.chunks_exact_mut(P).enumerate() {
+    }
+
+    /// Takes whole chunks.
+    #[inline(always)]
+    fn chunks(&mut self, isa: Isa, x: &[[f64; CHUNK]], mut out: [&mut [[f64; CHUNK]]; P]) {
+        let calm = self.is_calm(x.as_flattened());
+        let phase = self.bars % CHUNK;
+        let mut rows: [[Row; P]; SMALL] = [[[[0.0; CHUNK]; 1 + CHUNKS]; P]; SMALL];
+        for (row, small) in rows
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(self.small.as_flattened())
+        {
+            row[0] = *small;
+            row[0].rotate_left(phase);
+        }
+        // Windows that are put together on the spot need no rows.
+        let at_once = if calm && self.long.is_empty() {
+            x.len()
+        } else {
+            CHUNKS
+        };
+        for (number, x) in x.chunks(at_once).enumerate() {
+            let at = number * at_once;
+            let out = out.each_mut().map(|out| &mut out[at..at + x.len()]);
+            self.some_chunks(isa, x, out, &mut rows, calm);
+        }
+        for (row, small) in rows
+            .as_flattened()
+            .iter()
+            .zip(self.small.as_flattened_mut())
+        {
+            *small = row[0];
+            small.rotate_right(phase);
+        }
+        self.inputs.push(
+            self.bars.wrapping_sub(x.as_flattened().len()),
+            x.as_flattened(),
+        );
+    }
+
+    /// Takes chunks, [`CHUNKS`] at most where rows are needed. They begin with the pieces before, and do so again afterwards.
+    #[inline(always)]
+    fn some_chunks(
+        &mut self,
+        isa: Isa,
+        x: &[[f64; CHUNK]],
+        mut out: [&mut [[f64; CHUNK]]; P],
+        rows: &mut [[Row; P]; SMALL],
+        calm: bool,
+    ) {
+        let count = x.len();
+        let short = self.steps.partition_point(|step| step.level < SMALL);
+        let (short, kept) = (&self.steps[..short], self.kept);
+        if calm {
+            F::chunks(isa)(x, rows, kept, short, &mut out);
+        } else {
+            F::chunks(isa)(x, rows, kept, &[], &mut out);
+            for step in short {
+                let pieces = rows[step.level]
+                    .each_ref()
+                    .map(|row| delayed(row, step.newer, count));
+                apply::<F, P>(step, &mut out, pieces, calm);
+            }
+        }
+        let last = last_of(count);
+        for row in rows[..SMALL - 1].as_flattened_mut() {
+            row[0] = row[last];
+        }
+        if !self.long.is_empty() {
+            self.longer(out, rows, count, calm);
+        }
+        for row in &mut rows[SMALL - 1] {
+            row[0] = row[last];
+        }
+        self.bars = self.bars.wrapping_add(count * CHUNK);
+    }
+
+    /// Goes on with the pieces of more bars than a chunk has. They are formed in rows of shorter ones that are
+    /// not needed any more, except for what those begin with.
+    fn longer(
+        &mut self,
+        mut out: [&mut [[f64; CHUNK]]; P],
+        rows: &mut [[Row; P]; SMALL],
+        count: usize,
+        calm: bool,
+    ) {
+        let [earlier, now, .., last] = rows;
+        let mut now = now.each_mut().map(|row| &mut row[1..=count]);
+        let mut earlier = earlier.each_mut().map(|row| &mut row[1..=count]);
+        for (now, last) in now.iter_mut().zip(&*last) {
+            now.copy_from_slice(&last[1..=count]);
+        }
+        let before = last.each_ref().map(|row| &row[..count]);
+        combine(&mut now, before, |newer, older| F::join(older, newer));
+        for index in 0..self.long.len() {
+            let level = SMALL + index;
+            if let Some(step) = self.steps.iter().find(|step| step.level == level) {
+                delay(&self.long[index], self.bars, step.newer, &now, &mut earlier);
+                apply::<F, P>(step, &mut out, earlier.each_ref().map(|row| &**row), calm);
+            }
+            let longer_follow = index + 1 < self.long.len();
+            if longer_follow {
+                delay(&self.long[index], self.bars, 1 << level, &now, &mut earlier);
+            }
+            for (ring, now) in self.long[index].iter_mut().zip(&now) {
+                ring.push(self.bars, now.as_flattened());
+            }
+            if longer_follow {
+                combine(
+                    &mut now,
+                    earlier.each_ref().map(|row| &**row),
+                    |newer, older| F::join(older, newer),
+                );
+            }
+        }
+    }
+
+    /// Takes one value; returns the result for the window that ends there.
+    #[inline(always)]
+    fn bar(&mut self, x: f64) -> [f64; P] {
+        let calm = self.is_calm(&[x]);
+        let back = |by: usize| self.bars.wrapping_sub(by);
+        let mut result = [NAN; P];
+        let mut piece = F::leaf(x);
+        for level in 0..SMALL + self.long.len() {
             let len = 1 << level;
-            if self.period & len != 0 {
-                let newer = self.period & (len - 1);
-                let from_rings = newer.min(n);
-                for at in rings[0].spans(self.bars, newer, from_rings) {
-                    let columns =
-                        core::array::from_fn(|p| rings[p].span(self.bars, newer, at.clone()));
-                    piece(Piece {
-                        level,
-                        newer,
-                        at,
-                        calm,
-                        columns,
-                    });
-                }
-                let columns = core::array::from_fn(|p| &current[p][..n - from_rings]);
-                piece(Piece {
-                    level,
-                    newer,
-                    at: from_rings..n,
-                    calm,
-                    columns,
+            if len > self.period {
+                break;
+            }
+            if let Some(step) = self.steps.iter().find(|step| step.level == level) {
+                let older = core::array::from_fn(|p| match step.newer {
+                    0 => piece[p],
+                    by if level < SMALL => self.small[level][p][back(by) % CHUNK],
+                    by => self.long[level - SMALL][p].at(back(by)),
                 });
+                result = apply_one::<F, P>(step, result, older, calm);
             }
-            if level < top {
-                let from_rings = len.min(n);
-                for at in rings[0].spans(self.bars, len, from_rings) {
-                    let older: [&[f64]; P] =
-                        core::array::from_fn(|p| rings[p].span(self.bars, len, at.clone()));
-                    for j in 0..at.len() {
-                        let newer = core::array::from_fn(|p| current[p][at.start + j]);
-                        let pair = F::join(core::array::from_fn(|p| older[p][j]), newer);
-                        for p in 0..P {
-                            joined[p][at.start + j] = pair[p];
-                        }
-                    }
+            // Before a value is replaced, it is what the new one joins where there are as many as bars in a piece.
+            let older = core::array::from_fn(|p| {
+                if level < SMALL {
+                    let older = self.small[level][p][back(len) % CHUNK];
+                    self.small[level][p][self.bars % CHUNK] = piece[p];
+                    older
+                } else {
+                    self.long[level - SMALL][p].replace(self.bars, piece[p])
                 }
-                for j in len..n {
-                    let older = core::array::from_fn(|p| current[p][j - len]);
-                    let pair = F::join(older, core::array::from_fn(|p| current[p][j]));
-                    for p in 0..P {
-                        joined[p][j] = pair[p];
-                    }
-                }
-            }
-            for p in 0..P {
-                rings[p].push(self.bars, &current[p][..n]);
-            }
-            core::mem::swap(&mut current, &mut joined);
+            });
+            piece = F::join(older, piece);
         }
-        self.inputs.push(self.bars, x);
-        self.bars = self.bars.wrapping_add(n);
+        self.inputs.push(self.bars, &[x]);
+        self.bars = self.bars.wrapping_add(1);
+        result
     }
 
     /// Takes note of the next values; whether every window that ends at one of them is calm.
@@ -221,7 +391,11 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     }
 
     fn reset(&mut self) {
-        self.rings.iter_mut().for_each(Ring::clear);
+        self.small = [[[NAN; CHUNK]; P]; SMALL];
+        self.long
+            .as_flattened_mut()
+            .iter_mut()
+            .for_each(Ring::clear);
         self.inputs.clear();
         self.bars = 0;
         self.calm = 0;
@@ -235,59 +409,107 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         self.reset();
         let mut left = self.period - 1;
         while left > 0 {
-            let mut inputs = [0.0; LOADED_AT_ONCE];
-            let inputs = &mut inputs[..left.min(LOADED_AT_ONCE)];
+            let (mut inputs, mut results) = ([0.0; CHUNK * CHUNKS], [[0.0; CHUNK * CHUNKS]; P]);
+            let inputs = &mut inputs[..left.min(CHUNK * CHUNKS)];
             for input in inputs.iter_mut() {
                 *input = from.float()?;
             }
-            self.run::<LOADED_AT_ONCE>(inputs, |_| ());
+            let results = results
+                .each_mut()
+                .map(|results| &mut results[..inputs.len()]);
+            self.run(Isa::PORTABLE, inputs, results);
             left -= inputs.len();
         }
         Ok(())
     }
 }
 
-/// Weights with which a longer, older piece and the newer rest of the window join.
-struct Joint {
-    newer: f64,
-    older: f64,
-    /// `n_a * n_b / (n_a + n_b)`, the weight of the squared difference of the means.
-    squares: f64,
-}
-
-impl Joint {
-    fn new(newer: usize, level: usize) -> Self {
-        let (newer, older) = (newer as f64, (1usize << level) as f64);
-        let all = newer + older;
-        Self {
-            newer: newer / all,
-            older: older / all,
-            squares: newer * older / all,
-        }
-    }
-
-    /// Mean of the joined pieces.
-    #[inline(always)]
-    fn mean(&self, newer: f64, older: f64) -> f64 {
-        let difference = newer - older;
-        // Infinite means, equal ones above all, have no difference to speak of.
-        if difference.abs() < f64::INFINITY {
-            older + difference * self.newer
-        } else {
-            newer * self.newer + older * self.older
-        }
-    }
-
-    /// The same, of pieces of calm windows.
-    #[inline(always)]
-    fn calm_mean(&self, newer: f64, older: f64) -> f64 {
-        older + (newer - older) * self.newer
+/// The result for a window, from that for its newer part and an older piece.
+#[inline(always)]
+fn apply_one<F: Fold<P>, const P: usize>(
+    step: &Step,
+    newer: [f64; P],
+    piece: [f64; P],
+    calm: bool,
+) -> [f64; P] {
+    if step.newer == 0 {
+        F::first(piece, &step.joint)
+    } else if calm {
+        F::extended(newer, piece, &step.joint)
+    } else {
+        F::extended_wild(newer, piece, &step.joint)
     }
 }
 
-/// `2^-level`
-fn reciprocal(level: usize) -> f64 {
-    1.0 / (1usize << level) as f64
+/// Replaces the results for windows, from those for their newer parts and older pieces.
+#[inline(always)]
+fn apply<F: Fold<P>, const P: usize>(
+    step: &Step,
+    out: &mut [&mut [[f64; CHUNK]]; P],
+    pieces: [&[[f64; CHUNK]]; P],
+    calm: bool,
+) {
+    // One loop for each case, so that each can be vectorised.
+    if step.newer == 0 {
+        combine(out, pieces, |_, piece| F::first(piece, &step.joint));
+    } else if calm {
+        combine(out, pieces, |newer, piece| {
+            F::extended(newer, piece, &step.joint)
+        });
+    } else {
+        combine(out, pieces, |newer, piece| {
+            F::extended_wild(newer, piece, &step.joint)
+        });
+    }
+}
+
+/// The pieces of a row that end some bars earlier than those of the last chunks, at most a chunk.
+#[inline(always)]
+fn delayed(row: &Row, by: usize, count: usize) -> &[[f64; CHUNK]] {
+    row.as_flattened()[CHUNK - by..][..count * CHUNK]
+        .as_chunks()
+        .0
+}
+
+/// Writes the pieces that end some bars earlier than those of now, at most as many as rings hold.
+#[inline(always)]
+fn delay<const P: usize>(
+    rings: &[Ring; P],
+    bars: usize,
+    by: usize,
+    now: &[&mut [[f64; CHUNK]]; P],
+    earlier: &mut [&mut [[f64; CHUNK]]; P],
+) {
+    for ((ring, now), earlier) in rings.iter().zip(now).zip(earlier) {
+        let earlier = earlier.as_flattened_mut();
+        ring.delayed(bars, now.as_flattened(), by, |at, old| {
+            earlier[at].copy_from_slice(old);
+        });
+    }
+}
+
+/// Replaces each of some results by what becomes of it with the piece at its place.
+#[inline(always)]
+fn combine<const P: usize>(
+    results: &mut [&mut [[f64; CHUNK]]; P],
+    pieces: [&[[f64; CHUNK]]; P],
+    with: impl Fn([f64; P], [f64; P]) -> [f64; P],
+) {
+    // Slices of one length, so that nothing in the loop is checked.
+    let bars = results[0].as_flattened().len();
+    let results = results
+        .each_mut()
+        .map(|results| &mut results.as_flattened_mut()[..bars]);
+    let pieces = pieces.map(|pieces| &pieces.as_flattened()[..bars]);
+    for t in 0..bars {
+        let result = with(
+            results.each_ref().map(|results| results[t]),
+            pieces.map(|pieces| pieces[t]),
+        );
+        for p in 0..P {
+            results[p][t] = result[p];
+        }
+    }
 }
 
 /// What a window remembers is what one part of it does.
@@ -311,7 +533,7 @@ macro_rules! state_of {
 
 /// Mean of the last `period` values; NaN unless all of them are present.
 #[derive(Clone)]
-pub struct WindowMean(Tree<Sum, 1>);
+pub struct WindowMean(Tree<Means, 1>);
 
 impl WindowMean {
     /// A window of `period` bars, at least one.
@@ -322,40 +544,11 @@ impl WindowMean {
         Tree::new(period).map(Self)
     }
 
-    /// Takes the next `N` values of `x` at most; writes the mean at each.
+    /// Takes the next values of `x`; writes the mean at each.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run<const N: usize>(&mut self, x: &[f64], mean: &mut [f64]) {
-        self.0.run::<N>(
-            x,
-            |Piece {
-                 level,
-                 newer,
-                 at,
-                 calm,
-                 columns: [sum],
-             }| {
-                let scale = reciprocal(level);
-                let mean = &mut mean[at];
-                if newer == 0 {
-                    for (mean, &sum) in mean.iter_mut().zip(sum) {
-                        *mean = sum * scale;
-                    }
-                    return;
-                }
-                let joint = Joint::new(newer, level);
-                let rows = mean.iter_mut().zip(sum);
-                if calm {
-                    for (mean, &sum) in rows {
-                        *mean = joint.calm_mean(*mean, sum * scale);
-                    }
-                } else {
-                    for (mean, &sum) in rows {
-                        *mean = joint.mean(*mean, sum * scale);
-                    }
-                }
-            },
-        );
+    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64]) {
+        self.0.run(isa, x, [mean]);
     }
 }
 
@@ -374,46 +567,11 @@ impl WindowMoments {
         Tree::new(period).map(Self)
     }
 
-    /// Takes the next `N` values of `x` at most; writes mean and sum of squared deviations.
+    /// Takes the next values of `x`; writes mean and sum of squared deviations.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run<const N: usize>(&mut self, x: &[f64], mean: &mut [f64], squares: &mut [f64]) {
-        self.0.run::<N>(
-            x,
-            |Piece {
-                 level,
-                 newer,
-                 at,
-                 calm,
-                 columns: [sum, scaled],
-             }| {
-                let scale = reciprocal(level);
-                let (mean, squares) = (&mut mean[at.clone()], &mut squares[at]);
-                let rows = mean
-                    .iter_mut()
-                    .zip(squares.iter_mut())
-                    .zip(sum.iter().zip(scaled));
-                if newer == 0 {
-                    for ((mean, squares), (&sum, &scaled)) in rows {
-                        *mean = sum * scale;
-                        *squares = scaled * scale;
-                    }
-                    return;
-                }
-                let joint = Joint::new(newer, level);
-                for ((mean, squares), (&sum, &scaled)) in rows {
-                    let older = sum * scale;
-                    let difference = *mean - older;
-                    *squares =
-                        (*squares + scaled * scale) + difference * difference * joint.squares;
-                    *mean = if calm {
-                        joint.calm_mean(*mean, older)
-                    } else {
-                        joint.mean(*mean, older)
-                    };
-                }
-            },
-        );
+    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64], squares: &mut [f64]) {
+        self.0.run(isa, x, [mean, squares]);
     }
 }
 
@@ -442,11 +600,11 @@ impl WindowScore {
     /// Takes the next `N` values at most and replaces them by their scores.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run<const N: usize>(&mut self, values: &mut [f64]) {
+    pub fn run<const N: usize>(&mut self, isa: Isa, values: &mut [f64]) {
         let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
         let squares = &mut squares[..values.len()];
         self.moments
-            .run::<N>(values, &mut mean[..values.len()], squares);
+            .run(isa, values, &mut mean[..values.len()], squares);
         for (value, &squares) in values.iter_mut().zip(&*squares) {
             *value /= sqrt(squares * self.per_degree);
         }
@@ -469,27 +627,11 @@ impl WindowMax {
         Tree::new(period).map(Self)
     }
 
-    /// Takes the next `N` values of `x` at most; writes the largest at each.
+    /// Takes the next values of `x`; writes the largest at each.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run<const N: usize>(&mut self, x: &[f64], largest: &mut [f64]) {
-        self.0.run::<N>(
-            x,
-            |Piece {
-                 newer,
-                 at,
-                 columns: [older],
-                 ..
-             }| {
-                for (largest, &older) in largest[at].iter_mut().zip(older) {
-                    [*largest] = if newer == 0 {
-                        [older]
-                    } else {
-                        Largest::join([older], [*largest])
-                    };
-                }
-            },
-        );
+    pub fn run(&mut self, isa: Isa, x: &[f64], largest: &mut [f64]) {
+        self.0.run(isa, x, [largest]);
     }
 }
 
@@ -540,22 +682,14 @@ impl SeedMean {
     /// The mean, once all values have been taken.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        let mut mean = NAN;
-        for (level, &sum) in self
-            .pieces
-            .iter()
-            .enumerate()
-            .filter(|(level, _)| self.period >> level & 1 == 1)
-        {
-            let newer = self.period & ((1 << level) - 1);
-            let older = sum * reciprocal(level);
-            mean = if newer == 0 {
-                older
-            } else {
-                Joint::new(newer, level).mean(mean, older)
-            };
+        let mut mean = [NAN];
+        for (level, &sum) in self.pieces.iter().enumerate() {
+            if self.period >> level & 1 == 1 {
+                let step = Step::new(self.period, level);
+                mean = apply_one::<Means, 1>(&step, mean, [sum], false);
+            }
         }
-        mean
+        mean[0]
     }
 }
 
@@ -595,7 +729,9 @@ mod tests {
 
     fn means(period: usize, x: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; x.len()];
-        WindowMean::new(period).unwrap().run::<64>(x, &mut out);
+        WindowMean::new(period)
+            .unwrap()
+            .run(Isa::PORTABLE, x, &mut out);
         out
     }
 
@@ -603,9 +739,12 @@ mod tests {
     fn a_constant_window_is_exact() {
         for period in 1..40 {
             let (mut mean, mut squares) = ([0.0; 64], [0.0; 64]);
-            WindowMoments::new(period)
-                .unwrap()
-                .run::<64>(&[1.1; 64], &mut mean, &mut squares);
+            WindowMoments::new(period).unwrap().run(
+                Isa::PORTABLE,
+                &[1.1; 64],
+                &mut mean,
+                &mut squares,
+            );
             assert!(
                 mean[..period - 1].iter().all(|mean| mean.is_nan()),
                 "period {period}"
@@ -641,7 +780,9 @@ mod tests {
             .collect();
         for period in 1..40 {
             let mut found = [0.0; 64];
-            WindowMax::new(period).unwrap().run::<64>(&x, &mut found);
+            WindowMax::new(period)
+                .unwrap()
+                .run(Isa::PORTABLE, &x, &mut found);
             for (t, &found) in found.iter().enumerate() {
                 let window = (t + 1).checked_sub(period).map(|first| &x[first..=t]);
                 let largest = window.and_then(|w| w.iter().copied().max_by(f64::total_cmp));
@@ -659,7 +800,9 @@ mod tests {
     fn a_missing_value_hides_the_largest_of_its_windows() {
         let (mut x, mut found) = ([1.0; 20], [0.0; 20]);
         x[8] = NAN;
-        WindowMax::new(5).unwrap().run::<20>(&x, &mut found);
+        WindowMax::new(5)
+            .unwrap()
+            .run(Isa::PORTABLE, &x, &mut found);
         for (t, found) in found.iter().enumerate() {
             assert_eq!(found.is_nan(), t < 4 || (8..13).contains(&t), "bar {t}");
         }
