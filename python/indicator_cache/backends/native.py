@@ -62,9 +62,7 @@ class NativeBackend:
         outputs: Sequence[FloatArray],
     ) -> _native.Machine:
         """Compute one indicator and return it to go on with."""
-        machine = self.machine(spec, params)
-        machine.run(inputs, outputs)
-        return machine
+        return _native.begin(spec.position, spec.numbers(params), inputs, outputs, self.portable)
 
     def restore(self, spec: IndicatorSpec, state: bytes) -> _native.Machine:  # noqa: ARG002
         """Build an indicator that goes on from a saved state."""
