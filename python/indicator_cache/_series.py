@@ -314,7 +314,7 @@ def _read_table(
     if not lent:
         # What the caller does to the arrays later must not change cached results.
         columns = {name: column.copy() for name, column in columns.items()}
-    bars = same_length(columns, f"{label}: ")
+    bars = same_length(names, list(columns.values()), f"{label}: ")
     missing = np.logical_and.reduce([np.isnan(column) for column in columns.values()])
     if "valid" in table:
         missing |= ~_flags(label, table, "valid", bars)
