@@ -161,6 +161,26 @@ def test_blocks_leave_room_for_the_state(long_bars: Bars) -> None:
     )
 
 
+def test_memory_that_moves_when_it_grows(long_bars: Bars) -> None:
+    """Without addresses kept for it, what was seen of it before is nothing any more."""
+    backend, native = WasmBackend(), ic.backends.resolve("native")
+    backend._instances.clear()
+    backend._build(memory_reservation=0, memory_guard_size=0, memory_reservation_for_growth=0)
+    (instance,) = backend._instances
+    stream = backend.machine(ic.catalog()["ema"], (3,))
+    sizes, places = set(), set()
+    values: list[float] = []
+    for period in 10, 5_000, 20_000, 80_000, 320_000:
+        assert run(backend, "sma", long_bars, period=period) == run(
+            native, "sma", long_bars, period=period
+        )
+        values += stream.update((float(period),))
+        sizes.add(len(instance._bytes))
+        places.add(np.frombuffer(instance._bytes, np.uint8).ctypes.data)
+    assert min(len(sizes), len(places)) > 1
+    assert values == ic.ema([10.0, 5e3, 2e4, 8e4, 3.2e5], 3).tolist()
+
+
 def test_fuel() -> None:
     """A computation that takes too long is an error with a name; the next one has a full tank."""
     short, long = walk(1000), walk(64_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -177,6 +178,33 @@ def test_limits_are_allowed() -> None:
                     params = spec_defaults(spec) | others | {parameter.name: value}
                     if all(rule.holds(*params.values()) for rule in spec.rules):
                         getattr(ic, name)(*columns_of(spec, BARS), **params)
+
+
+def test_what_equals_an_allowed_value_may_still_be_refused() -> None:
+    x = BARS["close"]
+    expected = ic.sma(x, 1)
+    for bad in True, 1.0, np.float64(1.0):
+        with pytest.raises(ic.ParameterError, match=f"^period .*{re.escape(repr(bad))}"):
+            ic.sma(x, bad)  # type: ignore[arg-type]
+    assert ic.sma(x, 1).tobytes() == expected.tobytes()
+    middle = ic.bollinger(x, 1, 0.0)
+    assert [column.tobytes() for column in ic.bollinger(x, 1, -0.0)] == [
+        column.tobytes() for column in middle
+    ]
+
+
+def test_a_number_that_changes_is_read_anew() -> None:
+    class Dial:
+        period = 0
+
+        def __index__(self) -> int:
+            self.period += 1
+            return self.period
+
+    x, dial = BARS["close"], Dial()
+    for period in 1, 2, 3:
+        found: Any = ic.sma(x, dial)  # type: ignore[call-overload]
+        assert found.tobytes() == ic.sma(x, period).tobytes()
 
 
 @pytest.mark.usefixtures("backend")

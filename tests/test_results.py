@@ -214,6 +214,21 @@ def test_memory_of_results_is_not_copied() -> None:
         assert arrow["ema_5"].chunk(0).buffers()[1].address == address
 
 
+@pytest.mark.parametrize("bars", [10_000, 10_001, 10_007])
+def test_long_results_begin_at_lines_of_the_processors_cache(bars: int) -> None:
+    x = np.linspace(1.0, 2.0, bars)
+    for columns in (ic.ema(x),), ic.macd(x), ic.bollinger(x):
+        for column in columns:
+            assert column.ctypes.data % 64 == 0
+            assert column.flags.c_contiguous
+            assert column.flags.writeable
+            assert len(column) == bars
+    upper, middle, lower = ic.bollinger(x)
+    before = upper.tobytes(), lower.tobytes()
+    middle[:] = 0.0
+    assert (upper.tobytes(), lower.tobytes()) == before
+
+
 @pytest.mark.parametrize(
     ("times", "expected"),
     [

@@ -292,6 +292,16 @@ def test_import_compiles_nothing(choice: str) -> None:
     assert (done.stdout.strip(), done.stderr) == ("[] True", "")
 
 
+@pytest.mark.needs("native")
+def test_import_brings_no_part_of_python_that_takes_long() -> None:
+    code = (
+        "import sys, numpy\nbefore = set(sys.modules)\nimport indicator_cache\n"
+        "slow = {'concurrent.futures', 'difflib', 'hashlib', 'json', 'pathlib', 'urllib.parse'}\n"
+        "print(slow & set(sys.modules) - before)"
+    )
+    assert run(code, "native").stdout.strip() == "set()"
+
+
 def test_what_few_need_comes_when_they_need_it() -> None:
     code = (
         "import sys, indicator_cache as ic\nic.ema([1.0])\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -55,7 +56,7 @@ def as_column(name: str, values: Any, where: str = "") -> FloatArray:  # noqa: A
     return column if column.flags.aligned else column.copy()
 
 
-def same_length(columns: dict[str, FloatArray], where: str = "") -> int:
+def same_length(names: Sequence[str], columns: Sequence[FloatArray], where: str = "") -> int:
     """Return the length of all columns.
 
     Raises
@@ -63,13 +64,14 @@ def same_length(columns: dict[str, FloatArray], where: str = "") -> int:
     SchemaError
         When they differ; nothing is ever aligned silently.
     """
-    (first, column), *rest = columns.items()
-    for name, other in rest:
-        if len(other) != len(column):
+    bars = len(columns[0])
+    for place, column in enumerate(columns):
+        if len(column) != bars:
             raise SchemaError(
-                name, f"{where}expected {len(column)} bars, as many as {first}, got {len(other)}"
+                names[place],
+                f"{where}expected {bars} bars, as many as {names[0]}, got {len(column)}",
             )
-    return len(column)
+    return bars
 
 
 class Growing(NamedTuple, Generic[T]):
@@ -101,7 +103,9 @@ class Growing(NamedTuple, Generic[T]):
             nothing = np.empty(0, self.buffer.dtype)
             nothing.flags.writeable = False
             return nothing
-        # Through a read-only buffer: numpy lets the owner of an array make any view writable. Of
-        # bytes, since timestamps have no buffers.
-        values = self.buffer[: self.length].view(np.uint8).data.toreadonly()
-        return np.frombuffer(values, self.buffer.dtype)
+        # Through a read-only buffer: numpy lets the owner of an array make any view writable.
+        # Timestamps have none, their bytes do.
+        values = self.buffer[: self.length]
+        if values.dtype.kind in "mM":
+            values = values.view(np.uint8)
+        return np.frombuffer(values.data.toreadonly(), self.buffer.dtype)

@@ -29,12 +29,14 @@ class CacheStats(NamedTuple):
 class _Flight:
     """A computation under way."""
 
-    __slots__ = ("done", "results")
+    __slots__ = ("done", "landed")
 
     def __init__(self) -> None:
-        self.done = threading.Event()
-        #: The result, once there is one; still empty when the computation failed.
-        self.results: list[Any] = []
+        #: Taken until then: all that is needed of an event, and made in a tenth of the time.
+        self.done = threading.Lock()
+        self.done.acquire()
+        #: The result with its size, once there is one; still None when the computation failed.
+        self.landed: tuple[Any, int] | None = None
 
 
 class ResultStore(Generic[T]):
@@ -55,23 +57,23 @@ class ResultStore(Generic[T]):
         """
         while True:
             with self._lock:
-                if key in self._results:
+                held = self._results.get(key)
+                if held is not None:
                     self._results.move_to_end(key)
                     self._hits += 1
-                    return self._results[key][0]
-                flight = self._flights.get(key)
-                owner = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight()
-                    generation = self._generation
-            if owner:
+                    return held[0]
+                own = _Flight()
+                flight = self._flights.setdefault(key, own)
+                generation = self._generation
+            if flight is own:
                 return self._fly(key, compute, flight, generation)
-            flight.done.wait()
+            with flight.done:
+                pass
             # Handed over, since a result is not always kept.
-            for result in flight.results:
+            if flight.landed is not None:
                 with self._lock:
                     self._hits += 1
-                return cast("T", result)
+                return cast("T", flight.landed[0])
 
     def _fly(
         self,
@@ -80,25 +82,29 @@ class ResultStore(Generic[T]):
         flight: _Flight,
         generation: int,
     ) -> T:
+        landed: tuple[T, int] | None = None
         try:
-            result, size = compute()
-            flight.results.append(result)
-            with self._lock:
-                self._misses += 1
-                # A result whose computation began before clear() is handed out, but not kept.
-                if generation == self._generation:
-                    self._keep(key, result, size)
-            return result
+            landed = flight.landed = compute()
+            return landed[0]
         finally:
-            with self._lock:
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
-            flight.done.set()
+            try:
+                with self._lock:
+                    if self._flights.get(key) is flight:
+                        del self._flights[key]
+                    if landed is not None:
+                        self._misses += 1
+                        # A result whose computation began before clear() is handed out, but not
+                        # kept.
+                        if generation == self._generation:
+                            self._keep(key, landed)
+            finally:
+                flight.done.release()
 
-    def _keep(self, key: Hashable, result: T, size: int) -> None:
+    def _keep(self, key: Hashable, landed: tuple[T, int]) -> None:
+        _, size = landed
         if self.max_bytes is not None and size > self.max_bytes:
             return
-        self._results[key] = result, size
+        self._results[key] = landed
         self._bytes += size
         while self.max_bytes is not None and self._bytes > self.max_bytes:
             _, (_, dropped) = self._results.popitem(last=False)
@@ -129,7 +135,7 @@ class ResultStore(Generic[T]):
             self._results.clear()
             self._bytes = 0
             for key in order:
-                self._keep(key, *results[key])
+                self._keep(key, results[key])
             commit()
 
     def clear(self) -> None:

@@ -4,7 +4,7 @@ from typing import Self, final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Machine", "catalog", "cpu", "fill_columns", "fingerprint", "run", "run_many"]
+__all__ = ["Machine", "begin", "catalog", "cpu", "fill_columns", "fingerprint", "run", "run_many"]
 
 @final
 class Machine:
@@ -24,6 +24,13 @@ class Machine:
     def copy(self) -> Machine: ...
     def reset(self) -> None: ...
 
+def begin(
+    index: int,
+    params: Sequence[float],
+    inputs: Sequence[npt.NDArray[np.float64]],
+    outputs: Sequence[npt.NDArray[np.float64]],
+    portable: bool,
+) -> Machine: ...
 def catalog() -> str: ...
 def cpu() -> str: ...
 def fill_columns(

@@ -314,15 +314,12 @@ def _read_table(
     if not lent:
         # What the caller does to the arrays later must not change cached results.
         columns = {name: column.copy() for name, column in columns.items()}
-    bars = same_length(columns, f"{label}: ")
-    missing = np.logical_and.reduce([np.isnan(column) for column in columns.values()])
+    bars = same_length(names, list(columns.values()), f"{label}: ")
     if "valid" in table:
-        missing |= ~_flags(label, table, "valid", bars)
-        # Another array where it is lent: Arrow memory is not to be written to.
-        columns = {
-            name: np.where(missing, np.nan, column) if missing.any() else column
-            for name, column in columns.items()
-        }
+        absent = ~_flags(label, table, "valid", bars)
+        if absent.any():
+            # Another array where it is lent: Arrow memory is not to be written to.
+            columns = {name: np.where(absent, np.nan, one) for name, one in columns.items()}
     times = None
     if tail.ordered or tail.kind == "timestamp":
         times = _timestamps(label, table, bars, tail)
@@ -338,13 +335,24 @@ def _read_table(
         identity = times
     else:
         return Batch(bars, columns, None, tail)
-    where = np.flatnonzero(~missing)
+    where = np.flatnonzero(~_missing_in_all(columns))
     new_bar = np.zeros(bars, np.bool_)
     new_bar[where[1:]] = identity[where[1:]] != identity[where[:-1]]
     if len(where):
         new_bar[where[0]] = tail.last is _MISSING or bool(identity[where[0]] != tail.last)
         tail = tail._replace(last=identity[where[-1]])
     return Batch(bars, columns, new_bar, tail, _kept(times, lent=lent))
+
+
+def _missing_in_all(columns: Mapping[str, FloatArray]) -> BoolArray:
+    """Return where the bars are missing: where all columns are NaN."""
+    first, *rest = columns.values()
+    missing = np.isnan(first)
+    for column in rest:
+        if not missing.any():
+            break
+        missing &= np.isnan(column)
+    return missing
 
 
 def _kept(times: npt.NDArray[Any] | None, *, lent: bool) -> npt.NDArray[Any] | None:

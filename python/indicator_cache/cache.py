@@ -13,7 +13,7 @@ import numpy as np
 
 from . import backends
 from ._arrays import FloatArray, Growing
-from ._compute import Result, empty_outputs, results
+from ._compute import Result, checked, empty_outputs, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
@@ -859,7 +859,7 @@ class IndicatorCache(CacheMethods):
         quality: bool = False,
     ) -> Result:
         """Return a result, or its quality, from memory if it is there."""
-        params = spec.checked(values)
+        params = checked(spec, values)
         policy = self._missing if missing is None else checked_policy(missing)
         if spec.inputs == ("x",):
             check_source(source)
@@ -882,7 +882,8 @@ class IndicatorCache(CacheMethods):
         result = entry.result
         usual = policy is self._missing and not stepwise and not quality
         if usual and self._store.max_bytes is None:
-            recent[spec.position, tf, pt, *([source] if source else []), *params] = result
+            start = (spec.position, tf, pt, source) if source else (spec.position, tf, pt)
+            recent[start + params] = result
         return result if bar is None else pick(spec, result, bar)
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
@@ -897,10 +898,10 @@ class IndicatorCache(CacheMethods):
         return entry, entry.size
 
     def _find(self, tf: Hashable, pt: Hashable) -> Series:
-        sides = self._sides(tf)
         try:
-            return sides[pt]
+            return self._series[tf][pt]
         except (KeyError, TypeError):
+            sides = self._sides(tf)
             raise UnknownSeriesError(f"price type of {tf!r}", pt, tuple(sides)) from None
 
     def _sides(self, tf: Hashable) -> dict[Hashable, Series]:
@@ -1126,7 +1127,7 @@ class _Entry:
     @property
     def size(self) -> int:
         """Bytes of the arrays."""
-        return sum(column.buffer.nbytes for column in self._columns)
+        return sum([column.buffer.nbytes for column in self._columns])
 
     @classmethod
     def computed(

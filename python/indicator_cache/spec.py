@@ -19,6 +19,8 @@ __all__ = ["Accuracy", "IndicatorSpec", "Output", "Parameter", "Rule", "Value"]
 #: What a parameter can be: a number, a word, a bool, or None where that is allowed.
 Value: TypeAlias = float | str | None
 
+_NUMBERS: frozenset[type] = frozenset({int, float})
+
 
 class Parameter(NamedTuple):
     """A parameter of an indicator."""
@@ -66,7 +68,12 @@ class Parameter(NamedTuple):
             if isinstance(value, (bool, np.bool_)):
                 return bool(value)
         else:
-            number = whole(value) if self.kind == "integer" else _finite(value)
+            number: float | None
+            if self.kind == "integer":
+                # By its type, since a bool is an int to Python. Nearly all of them pass here.
+                number = value if type(value) is int else whole(value)
+            else:
+                number = _finite(value)
             if number is not None and self.min <= number <= self.max:
                 return number
         raise ParameterError(self.name, value, self.expected)
@@ -176,6 +183,12 @@ class IndicatorSpec(NamedTuple):
 
     def numbers(self, values: tuple[Value, ...]) -> tuple[float, ...]:
         """Return the numbers that stand for parameters in kernels and saved states."""
+        for value in values:
+            if type(value) not in _NUMBERS:
+                break
+        else:
+            # They stand for themselves, as in nearly every call.
+            return values  # type: ignore[return-value] # all of them are numbers
         return tuple(map(Parameter.number, self.parameters, values))
 
     def normalise(self, values: Mapping[str, object]) -> tuple[Value, ...]:
@@ -230,6 +243,6 @@ def find_spec(catalog: Mapping[str, IndicatorSpec], name: object) -> IndicatorSp
 
 
 def _finite(value: object) -> float | None:
-    number = real(value)
+    number = value if type(value) is float else real(value)
     # One zero for both: they are one key, so they have to be one value.
     return number + 0.0 if number is not None and math.isfinite(number) else None

@@ -96,11 +96,12 @@ class Stream:
         >>> s.update(1.0), s.update(2.0), s.update(x=3.0)
         (1.0, 1.5, 2.25)
         """
-        return results(self._spec, list(self._machine.update(self._bar(values, named))))
+        found = self._machine.update(self._bar(values, named))
+        return found[0] if len(found) == 1 else results(self._spec, found)
 
     def peek(self, *values: float | None, **named: float | None) -> Result:
         """Return what :meth:`update` would for a bar that is still forming; nothing changes."""
-        return results(self._spec, list(self._machine.peek(self._bar(values, named))))
+        return results(self._spec, self._machine.peek(self._bar(values, named)))
 
     def update_many(self, *columns: npt.ArrayLike, **named: npt.ArrayLike) -> Result:
         """Take the next bars.
@@ -124,16 +125,10 @@ class Stream:
         MissingBarError
             When a bar is missing in a stream with ``missing="raise"``. No bar is taken.
         """
-        given = dict(
-            zip(
-                self._spec.inputs,
-                _by_position(self._spec, columns, named),
-                strict=True,
-            )
-        )
-        inputs = {name: as_column(name, column) for name, column in given.items()}
-        outputs = empty_outputs(self._spec, same_length(inputs))
-        self._machine.run(list(inputs.values()), outputs)
+        names = self._spec.inputs
+        inputs = list(map(as_column, names, _by_position(self._spec, columns, named)))
+        outputs = empty_outputs(self._spec, same_length(names, inputs))
+        self._machine.run(inputs, outputs)
         return results(self._spec, outputs)
 
     def reset(self) -> None:
@@ -161,8 +156,13 @@ class Stream:
     def _bar(
         self, values: tuple[float | None, ...], named: dict[str, float | None]
     ) -> tuple[float, ...]:
-        given = _by_position(self._spec, values, named)
-        return tuple(map(_number, self._spec.inputs, given))
+        names = self._spec.inputs
+        if named or len(values) != len(names):
+            values = _by_position(self._spec, values, named)
+        for value in values:
+            if type(value) is not float:
+                return tuple(map(_number, names, values))
+        return values  # type: ignore[return-value] # all of them are floats
 
 
 def stream(

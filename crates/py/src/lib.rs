@@ -17,6 +17,7 @@ use columns::with_columns;
 #[cfg(target_arch = "x86_64")]
 use indicator_core::kernel::Extension;
 use indicator_core::{Error, Machine, registry};
+use machine::PyMachine;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyIndexError, PyMemoryError, PyValueError};
 use pyo3::prelude::*;
@@ -29,7 +30,7 @@ mod _native {
     #[pymodule_export]
     use super::machine::PyMachine;
     #[pymodule_export]
-    use super::{catalog, cpu, fingerprint, run, run_many};
+    use super::{begin, catalog, cpu, fingerprint, run, run_many};
 }
 
 /// The declarations of all indicators, as JSON.
@@ -57,7 +58,7 @@ fn cpu() -> String {
 /// Computes one indicator over whole columns, writing into `outputs`.
 ///
 /// With `portable`, without the instructions that only some processors have. The interpreter is
-/// released meanwhile.
+/// released meanwhile, unless there are few bars.
 #[pyfunction]
 fn run(
     py: Python<'_>,
@@ -67,14 +68,29 @@ fn run(
     outputs: Vec<PyBuffer<f64>>,
     portable: bool,
 ) -> PyResult<()> {
+    begin(py, index, params, inputs, outputs, portable).map(drop)
+}
+
+/// Does as [`run`], and returns the indicator with its state, to go on with.
+#[pyfunction]
+fn begin(
+    py: Python<'_>,
+    index: usize,
+    params: Vec<f64>,
+    inputs: Vec<PyBuffer<f64>>,
+    outputs: Vec<PyBuffer<f64>>,
+    portable: bool,
+) -> PyResult<PyMachine> {
     let entry = entry(index)?;
-    with_columns(&inputs, &outputs, |inputs, outputs| {
-        py.detach(|| {
+    let machine = with_columns(&inputs, &outputs, |inputs, outputs| {
+        aside(py, inputs, || {
             let mut machine = entry.create(&params)?;
-            advance(machine.as_mut(), inputs, outputs, portable)
+            advance(machine.as_mut(), inputs, outputs, portable)?;
+            Ok(machine)
         })
     })?
-    .map_err(|error| to_python(&error))
+    .map_err(|error| to_python(&error))?;
+    Ok(PyMachine::wrap(machine, portable))
 }
 
 /// Computes one indicator for several sets of parameters, writing the outputs for the first set into the
@@ -103,6 +119,19 @@ fn run_many(
         })
     })?
     .map_err(|error| to_python(&error))
+}
+
+/// Most bars for which the interpreter is not released. They take some microseconds, and whoever gives it
+/// away while other threads want it has it back after milliseconds.
+const SHORT: usize = 1024;
+
+/// Computes over columns while other threads may run Python code, if it is going to take a while.
+fn aside<R: Send>(py: Python<'_>, inputs: &[&[f64]], work: impl FnOnce() -> R + Send) -> R {
+    if inputs.first().is_none_or(|column| column.len() <= SHORT) {
+        work()
+    } else {
+        py.detach(work)
+    }
 }
 
 fn entry(index: usize) -> PyResult<&'static registry::Entry> {

@@ -1,7 +1,7 @@
 //! A kernel with its state, for streams.
 
 use crate::columns::with_columns;
-use crate::{advance, entry, to_python};
+use crate::{advance, aside, entry, to_python};
 use indicator_core::spec::{MAX_INPUTS, MAX_OUTPUTS};
 use indicator_core::{Machine, registry};
 use pyo3::buffer::PyBuffer;
@@ -19,7 +19,7 @@ pub(crate) struct PyMachine {
 }
 
 impl PyMachine {
-    fn wrap(machine: Box<dyn Machine>, portable: bool) -> Self {
+    pub(crate) fn wrap(machine: Box<dyn Machine>, portable: bool) -> Self {
         Self {
             machine: Mutex::new(machine),
             portable,
@@ -75,7 +75,8 @@ impl PyMachine {
         bar.through(copy.as_mut(), py)
     }
 
-    /// Takes the next bars, writing into `outputs`. The interpreter is released meanwhile.
+    /// Takes the next bars, writing into `outputs`. The interpreter is released meanwhile, unless there
+    /// are few.
     fn run(
         &self,
         py: Python<'_>,
@@ -83,9 +84,10 @@ impl PyMachine {
         outputs: Vec<PyBuffer<f64>>,
     ) -> PyResult<()> {
         with_columns(&inputs, &outputs, |inputs, outputs| {
-            py.detach(|| {
-                let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
-                advance(&mut **machine, inputs, outputs, self.portable)
+            let mut machine = self.lock(py);
+            let machine = &mut **machine;
+            aside(py, inputs, || {
+                advance(machine, inputs, outputs, self.portable)
             })
         })?
         .map_err(|error| to_python(&error))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import find_spec
-from pathlib import Path
 
 from .._arrays import FloatArray
 from .._generated.catalog import FINGERPRINT
@@ -15,6 +12,9 @@ from ..spec import IndicatorSpec, Value
 
 def _absence() -> str:
     """Tell a missing library from one for another interpreter, which Python passes over alike."""
+    from importlib.machinery import EXTENSION_SUFFIXES
+    from pathlib import Path
+
     folder = Path(__file__).parent.parent
     libraries = (path for path in folder.glob("_native.*") if path.suffix != ".pyi")
     names = ", ".join(sorted(path.name for path in libraries))
@@ -27,6 +27,9 @@ def _absence() -> str:
 try:
     from .. import _native
 except ImportError:
+    # Nothing that only a broken installation needs is imported above: it takes milliseconds.
+    from importlib.util import find_spec
+
     # A library that is there and cannot be loaded: nobody says it better than the loader.
     if find_spec("indicator_cache._native") is not None:
         raise
@@ -62,9 +65,7 @@ class NativeBackend:
         outputs: Sequence[FloatArray],
     ) -> _native.Machine:
         """Compute one indicator and return it to go on with."""
-        machine = self.machine(spec, params)
-        machine.run(inputs, outputs)
-        return machine
+        return _native.begin(spec.position, spec.numbers(params), inputs, outputs, self.portable)
 
     def restore(self, spec: IndicatorSpec, state: bytes) -> _native.Machine:  # noqa: ARG002
         """Build an indicator that goes on from a saved state."""

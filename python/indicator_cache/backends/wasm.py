@@ -8,18 +8,17 @@ allows goes through in blocks, which the kernels cannot tell from one run.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib
 import os
+import struct
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata, resources
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import wasmtime
 
 from .._arrays import FloatArray
@@ -52,8 +51,8 @@ MEMORY_LIMIT_VARIABLE = "INDICATOR_CACHE_WASM_MEMORY"
 ) = range(12)
 _OUT_OF_MEMORY, _BAD_STATE = 3, 4
 
-#: Words of an argument block.
-_WORDS = 16
+#: Words of an argument block, and bytes of a word.
+_WORDS, _WORD = 16, 4
 
 #: Parameters that there is room for.
 _PARAMETERS = max(len(spec.parameters) for spec in BY_NAME.values())
@@ -65,9 +64,7 @@ _BLOCK_BARS = 1 << 15
 #: Below this many bars, a lack of memory is an error.
 _SMALLEST_BLOCK = 256
 
-_WORD = np.dtype("<u4")
 _NUMBER = np.dtype("<f8")
-_BYTE = np.dtype(np.uint8)
 
 #: Instances that work side by side; whoever needs another one waits.
 _INSTANCES = 8
@@ -87,7 +84,10 @@ def _callable(function: Any, store: wasmtime.Store) -> Callable[[int, int], int]
 
     try:
         ffi: Any = importlib.import_module("wasmtime._ffi")
-        call, unset = ffi.wasmtime_func_call, ctypes.POINTER(ffi.wasm_trap_t)
+        call = ffi.wasmtime_func_call
+        # One for all calls, since it is set by the last one: after a trap there is no other.
+        trap: Any = ctypes.POINTER(ffi.wasm_trap_t)()
+        trap_address = ctypes.byref(trap)
         values, results = (ffi.wasmtime_val_t * 2)(), (ffi.wasmtime_val_t * 1)()
         values[0].kind = values[1].kind = ffi.WASMTIME_I32
         first, second, result = values[0].of, values[1].of, results[0].of
@@ -99,8 +99,7 @@ def _callable(function: Any, store: wasmtime.Store) -> Callable[[int, int], int]
 
     def quick(operation: int, argument: int) -> int:
         first.i32, second.i32 = operation, argument
-        trap: Any = unset()
-        error: Any = call(context, address, values, 2, results, 1, ctypes.byref(trap))
+        error: Any = call(context, address, values, 2, results, 1, trap_address)
         if error:
             raise error_from(error)
         if trap:
@@ -111,7 +110,11 @@ def _callable(function: Any, store: wasmtime.Store) -> Callable[[int, int], int]
 
 
 class _Instance:
-    """One instance of the module with its memory. For one thread at a time: hold `lock`."""
+    """One instance of the module with its memory.
+
+    For one thread at a time: whoever enters a ``with`` statement with it has taken `lock`, which is
+    released at the end.
+    """
 
     def __init__(
         self, engine: wasmtime.Engine, module: wasmtime.Module, limit: int, fuel: int | None
@@ -129,19 +132,33 @@ class _Instance:
         exports = wasmtime.Instance(self._store, module, []).exports(self._store)
         self._export = _callable(exports["call"], self._store)
         self._memory: Any = exports["memory"]
-        self._block = self._allocate(_WORDS * _WORD.itemsize)
+        self._size = 0
+        self._look()
+        self._block = self._allocate(_WORDS * _WORD)
         self._params = self._allocate(_PARAMETERS * _NUMBER.itemsize)
         self._columns = self._columns_size = 0
+
+    def __enter__(self) -> Self:
+        try:
+            while self.orphans and not self.broken:
+                self.drop(self.orphans.pop())
+        except BaseException:
+            self.lock.release()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
 
     def close(self) -> None:
         """Give everything back to wasmtime."""
         self.broken = True
-        del self._export, self._memory
+        del self._export, self._memory, self._bytes, self._numbers
         self._store.close()
 
     def fingerprint(self) -> int:
         self._operate(_CATALOG)
-        return int(self._words()[2])
+        return self._words(3)[2]
 
     def catalog(self) -> str:
         self._operate(_CATALOG)
@@ -149,7 +166,7 @@ class _Instance:
 
     def create(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> int:
         self._operate(_CREATE, spec.position, *self._write(spec.numbers(params)))
-        return int(self._words()[0])
+        return self._words(1)[0]
 
     def run(self, handle: int, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
         self._blocks((_RUN, handle), inputs, outputs)
@@ -176,7 +193,7 @@ class _Instance:
 
     def _write(self, params: tuple[float, ...]) -> tuple[int, int]:
         """Put parameters where the module finds them; return address and count."""
-        self._at(self._params, _NUMBER, len(params))[:] = params
+        struct.pack_into(f"<{len(params)}d", self._bytes, self._params, *params)
         return self._params, len(params)
 
     def _blocks(
@@ -188,17 +205,31 @@ class _Instance:
             return
         width = len(inputs) + len(outputs)
         block = self._reserve(min(bars, _BLOCK_BARS), width)
-        addresses = [self._columns + column * block * _NUMBER.itemsize for column in range(width)]
+        step = block * _NUMBER.itemsize
+        addresses = range(self._columns, self._columns + width * step, step)
+        # The same, counted in numbers.
+        first = self._columns // _NUMBER.itemsize
+        taken = range(first, first + len(inputs) * block, block)
+        given = range(first + len(inputs) * block, first + width * block, block)
         for start in range(0, bars, block):
-            count = min(block, bars - start)
-            rows = self._at(self._columns, _NUMBER, width * block).reshape(width, block)
-            for row, column in zip(rows, inputs, strict=False):
-                row[:count] = column[start : start + count]
+            end = min(start + block, bars)
+            count = end - start
+            for at, column in zip(taken, inputs, strict=True):
+                self._numbers[at : at + count] = column[start:end]
             self._operate(*start_of, count, *addresses)
-            # The memory may have moved if it grew meanwhile.
-            rows = self._at(self._columns, _NUMBER, width * block).reshape(width, block)
-            for row, column in zip(rows[len(inputs) :], outputs, strict=True):
-                column[start : start + count] = row[:count]
+            for at, column in zip(given, outputs, strict=True):
+                column[start:end] = self._numbers[at : at + count]
+
+    def update(self, handle: int, values: tuple[float, ...], outputs: int) -> tuple[float, ...]:
+        """Take one bar, as :meth:`run` does, without an array."""
+        inputs = len(values)
+        self._reserve(1, inputs + outputs)
+        step = _NUMBER.itemsize
+        first = self._columns
+        results = first + inputs * step
+        struct.pack_into(f"<{inputs}d", self._bytes, first, *values)
+        self._operate(_RUN, handle, 1, *range(first, results + outputs * step, step))
+        return struct.unpack_from(f"<{outputs}d", self._bytes, results)
 
     def save(self, handle: int) -> bytes:
         self._operate(_SAVE, handle)
@@ -207,30 +238,26 @@ class _Instance:
     def restore(self, state: bytes) -> int:
         address = self._put(state)
         self._operate(_RESTORE, address, len(state), free=address)
-        return int(self._words()[0])
+        return self._words(1)[0]
 
     def copy(self, handle: int) -> int:
         self._operate(_COPY, handle)
-        return int(self._words()[0])
+        return self._words(1)[0]
 
     def reset(self, handle: int) -> None:
         self._operate(_RESET, handle)
 
     def bars(self, handle: int) -> int:
         self._operate(_BARS, handle)
-        low, high = self._words()[:2].tolist()
-        return int(low | high << 32)
+        low, high = self._words(2)
+        return low | high << 32
 
     def drop(self, handle: int) -> None:
         self._operate(_DROP, handle)
 
-    def drop_orphans(self) -> None:
-        while self.orphans and not self.broken:
-            self.drop(self.orphans.pop())
-
     def _put(self, data: bytes) -> int:
         address = self._allocate(max(len(data), 1))
-        self._at(address, _BYTE, len(data))[:] = np.frombuffer(data, _BYTE)
+        self._bytes[address : address + len(data)] = data
         return address
 
     def _reserve(self, bars: int, width: int) -> int:
@@ -262,12 +289,12 @@ class _Instance:
         return address
 
     def _operate(self, operation: int, *arguments: int, free: int = 0) -> None:
-        self._words()[: len(arguments)] = arguments
+        struct.pack_into(f"<{len(arguments)}I", self._bytes, self._block, *arguments)
         status = self._call(operation, self._block)
         if free:
-            words = self._words().copy()
+            words = self._words(_WORDS)
             self._call(_FREE, free)
-            self._words()[:] = words
+            struct.pack_into(f"<{_WORDS}I", self._bytes, self._block, *words)
         if status == _OUT_OF_MEMORY:
             raise MemoryError(f"{self._answer().decode()}; {MEMORY_LIMIT_VARIABLE} sets the limit")
         if status == _BAD_STATE:
@@ -280,25 +307,31 @@ class _Instance:
             if self._fuel is not None:
                 self._store.set_fuel(self._fuel)
             # Addresses are signed to wasmtime, which has no unsigned integers.
-            return self._export(operation, argument) & 0xFFFF_FFFF
+            result = self._export(operation, argument) & 0xFFFF_FFFF
+            # Here, so that after an interruption nobody looks at memory that has moved.
+            if self._memory.data_len(self._store) != self._size:
+                self._look()
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             self.broken = True
             raise BackendError(f"WebAssembly: {error}") from error
         except BaseException:
             self.broken = True
             raise
+        return result
 
-    def _words(self) -> npt.NDArray[np.uint32]:
-        return self._at(self._block, _WORD, _WORDS)
+    def _look(self) -> None:
+        """Get linear memory into view: no copy, until it grows, which may also move it."""
+        self._size = self._memory.data_len(self._store)
+        memory = np.frombuffer(self._memory.get_buffer_ptr(self._store), np.uint8)
+        self._bytes = memory.data
+        self._numbers = memory.view(_NUMBER)
+
+    def _words(self, count: int) -> tuple[int, ...]:
+        return struct.unpack_from(f"<{count}I", self._bytes, self._block)
 
     def _answer(self) -> bytes:
-        address, length = self._words()[:2].tolist()
-        return self._at(address, _BYTE, length).tobytes()
-
-    def _at(self, address: int, kind: np.dtype[Any], count: int) -> npt.NDArray[Any]:
-        """Return linear memory as an array: no copy, valid until the memory grows."""
-        pointer = self._memory.get_buffer_ptr(self._store, count * kind.itemsize, address)
-        return np.frombuffer(pointer, kind) if count else np.empty(0, kind)
+        address, length = self._words(2)
+        return bytes(self._bytes[address : address + length])
 
 
 class Machine:
@@ -314,16 +347,16 @@ class Machine:
         # Finalisers run at any point of any thread, even inside a call: they only leave a note.
         weakref.finalize(self, instance.orphans.append, handle).atexit = False
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[_Instance]:
-        """Give exclusive use of the instance."""
-        with self._instance.lock:
-            if self._instance.broken:
-                raise BackendError(
-                    "this state was lost when its WebAssembly instance failed in another call"
-                )
-            self._instance.drop_orphans()
-            yield self._instance
+    def _alone(self) -> _Instance:
+        """Give exclusive use of the instance, in a ``with`` statement."""
+        instance = self._instance
+        instance.lock.acquire()
+        if instance.broken:
+            instance.lock.release()
+            raise BackendError(
+                "this state was lost when its WebAssembly instance failed in another call"
+            )
+        return instance
 
     @property
     def bars(self) -> int:
@@ -338,21 +371,18 @@ class Machine:
 
     def update(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """Take one bar; return a value for each output."""
-        outputs = np.empty((len(self._spec.outputs), 1))
-        self.run([np.array([value]) for value in values], list(outputs))
-        return tuple(outputs[:, 0].tolist())
+        with self._alone() as instance:
+            return instance.update(self._handle, values, len(self._spec.outputs))
 
     def peek(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """Return what :meth:`update` would, without taking the bar."""
-        outputs = np.empty((len(self._spec.outputs), 1))
         with self._alone() as instance:
             twin = instance.copy(self._handle)
             try:
-                instance.run(twin, [np.array([value]) for value in values], list(outputs))
+                return instance.update(twin, values, len(self._spec.outputs))
             finally:
                 if not instance.broken:
                     instance.drop(twin)
-        return tuple(outputs[:, 0].tolist())
 
     def save(self) -> bytes:
         """Return the state as bytes."""
@@ -438,25 +468,24 @@ class WasmBackend(OneByOne):
         self._alive.add(instance)
         return instance
 
-    @contextlib.contextmanager
-    def _any(self) -> Iterator[_Instance]:
-        """Give exclusive use of some instance: a free one, a new one, or the first to get free."""
+    def _any(self) -> _Instance:
+        """Give exclusive use of some instance, in a ``with`` statement.
+
+        A free one, a new one, or the first to get free.
+        """
         with self._lock:
             self._instances = [instance for instance in self._instances if not instance.broken]
-            free = (one for one in self._instances if one.lock.acquire(blocking=False))
-            instance = next(free, None)
-            if instance is None and len(self._instances) < _INSTANCES:
+            for instance in self._instances:
+                if instance.lock.acquire(blocking=False):
+                    return instance
+            if len(self._instances) < _INSTANCES:
                 instance = self._new_instance()
                 instance.lock.acquire()
                 self._instances.append(instance)
-        if instance is None:
-            instance = self._instances[threading.get_ident() % len(self._instances)]
-            instance.lock.acquire()
-        try:
-            instance.drop_orphans()
-            yield instance
-        finally:
-            instance.lock.release()
+                return instance
+        instance = self._instances[threading.get_ident() % len(self._instances)]
+        instance.lock.acquire()
+        return instance
 
     def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> Machine:
         """Build an indicator in its initial state.
