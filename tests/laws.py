@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import indicator_cache as ic
 from indicator_cache.backends import Backend, Machine
-from indicator_cache.backends.native import NativeBackend
+from indicator_cache.backends.native import NativeBackend, paths
 from indicator_cache.spec import Value
 
 from .bars import NAN_BITS, Array, columns_of, walk
@@ -29,7 +29,7 @@ Law: TypeAlias = Callable[[Backend, ic.IndicatorSpec, Case], None]
 #: All that computes, one instruction set each.
 SUBJECTS: dict[str, Backend] = {
     "native": ic.backends.resolve("native"),
-    "native, portable": NativeBackend(portable=True),
+    **{f"native, {path}": NativeBackend(path) for path in paths()},
     "wasm": ic.backends.resolve("wasm"),
     "python": ic.backends.resolve("python"),
 }
@@ -148,7 +148,7 @@ def agree(backend: Backend, spec: ic.IndicatorSpec, case: Case) -> None:
             assert its == state, f"{other.name} saves other bytes"
 
 
-_COMPILED = [SUBJECTS[name] for name in ("native", "native, portable", "wasm")]
+_COMPILED = [subject for name, subject in SUBJECTS.items() if name != "python"]
 
 LAWS: dict[str, Law] = {
     law.__name__: law for law in (split, resume, one_nan, past, locality, first_valid, agree)

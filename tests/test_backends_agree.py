@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import indicator_cache as ic
 from indicator_cache import _native
-from indicator_cache.backends import wasm
-from indicator_cache.backends.native import NativeBackend
+from indicator_cache.backends import Backend, wasm
+from indicator_cache.backends.native import NativeBackend, paths
 from indicator_cache.backends.wasm import WasmBackend
 
 from .bars import (
@@ -290,7 +290,8 @@ def test_many(name: str, bars: Bars) -> None:
     native, alone = NativeBackend(), room()
     for params, outputs in zip(sets, alone, strict=True):
         native.run(spec, params, inputs, outputs)
-    for backend in native, NativeBackend(portable=True), WasmBackend():
+    backends: list[Backend] = [NativeBackend(path) for path in paths()]
+    for backend in *backends, WasmBackend():
         backend.run_many(spec, sets, inputs, many := room())
         for expected, found in zip(alone, many, strict=True):
             assert [x.tobytes() for x in found] == [x.tobytes() for x in expected]

@@ -261,7 +261,9 @@ def test_write_is_gated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     flip(old)
     record.write_text(golden.rendered(old), encoding="utf-8")
     monkeypatch.setattr(golden, "ROOT", tmp_path)
-    monkeypatch.setattr(golden, "all_backends", lambda: {"native portable": BACKENDS["native"]})
+    monkeypatch.setattr(
+        golden, "all_backends", lambda: {"native portable": BACKENDS["native portable"]}
+    )
     (complaint,) = golden.write()
     assert "ema gives other results" in complaint
     assert golden.read() == old

@@ -22,10 +22,13 @@ EMA = ic.catalog()["ema"].position
 MACD = ic.catalog()["macd"].position
 BARS = 100
 
+#: The path with the widest registers.
+BEST = len(_native.paths()) - 1
+
 #: The stubs know what is right, and these tests are about the rest.
-run: Any = partial(_native.run, portable=False)
-machine: Any = partial(_native.Machine, portable=False)
-restore: Any = partial(_native.Machine.restore, portable=False)
+run: Any = partial(_native.run, path=BEST)
+machine: Any = partial(_native.Machine, path=BEST)
+restore: Any = partial(_native.Machine.restore, path=BEST)
 fill_columns: Any = _native.fill_columns
 
 
@@ -71,15 +74,15 @@ NOT_COLUMNS: dict[str, Callable[[], object]] = {
 REFUSALS = (BufferError, TypeError, ValueError)
 
 
-@pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.parametrize("path", range(BEST + 1))
 @pytest.mark.parametrize("what", NOT_COLUMNS)
-def test_what_is_no_column(what: str, portable: bool) -> None:  # noqa: FBT001
+def test_what_is_no_column(what: str, path: int) -> None:
     bad, good = NOT_COLUMNS[what](), np.full(BARS, 7.0)
-    taking = machine(EMA, [20.0], portable=portable)
+    taking = machine(EMA, [20.0], path=path)
     state = taking.save()
     for inputs, outputs in ([bad], [good]), ([good], [bad]):
         with pytest.raises(REFUSALS):
-            run(EMA, [20.0], inputs, outputs, portable=portable)
+            run(EMA, [20.0], inputs, outputs, path=path)
         with pytest.raises(REFUSALS):
             taking.run(inputs, outputs)
     assert taking.save() == state

@@ -34,7 +34,7 @@ class Candle:
         self.close = close
 
 
-def indicators(*, portable: bool) -> None:
+def indicators(path: int) -> None:
     """Run every kernel: at once, in a machine, bar by bar, saved and restored, in threads."""
     x = np.cumsum(np.sin(np.arange(BARS))) + 100.0
     x[::50] = np.nan
@@ -42,10 +42,10 @@ def indicators(*, portable: bool) -> None:
         params = spec.numbers(spec.normalise({}))
         inputs = [x] * len(spec.inputs)
         outputs = [np.empty(BARS) for _ in spec.outputs]
-        run(spec.position, params, inputs, outputs, portable)
-        one = machine(spec.position, params, portable)
+        run(spec.position, params, inputs, outputs, path)
+        one = machine(spec.position, params, path)
         one.run(inputs, outputs)
-        other = machine.restore(one.save(), portable)
+        other = machine.restore(one.save(), path)
         for value in x[:40].tolist():
             bar = (value,) * len(spec.inputs)
             one.peek(bar)
@@ -69,7 +69,7 @@ def errors() -> None:
     x, out = np.ones(BARS), np.empty(BARS)
     read_only = np.ones(BARS)
     read_only.flags.writeable = False
-    state = machine(0, [14.0], portable=False).save()
+    state = machine(0, [14.0], path=0).save()
     for arguments in (
         (99, [20.0], [x], [out], False),
         (0, [0.0], [x] * 3, [out], False),
@@ -85,7 +85,7 @@ def errors() -> None:
             run(*arguments)
     for cut in range(0, len(state), 5):
         with suppress(ValueError):
-            machine.restore(state[:cut], portable=False)
+            machine.restore(state[:cut], path=0)
 
 
 def candles() -> None:
@@ -100,8 +100,8 @@ def candles() -> None:
 
 def once() -> None:
     """Do everything once."""
-    for portable in False, True:
-        indicators(portable=portable)
+    for path in range(len(_native.paths())):
+        indicators(path)
     errors()
     candles()
     _native.catalog()
@@ -130,13 +130,13 @@ def main() -> None:
 
 def sabotage() -> None:
     """Let a kernel read memory that has been given back, and lose some."""
-    lost = machine(7, [50_000.0], portable=True)
+    lost = machine(7, [50_000.0], path=0)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(lost))
     column = np.empty(BARS)
     gone = (ctypes.c_double * BARS).from_address(column.ctypes.data)
     del column
     view = memoryview(gone).cast("B").cast("d")
-    run(ic.catalog()["ema"].position, [3.0], [view], [np.empty(BARS)], portable=True)
+    run(ic.catalog()["ema"].position, [3.0], [view], [np.empty(BARS)], path=0)
 
 
 if __name__ == "__main__":

@@ -481,11 +481,10 @@ def blame(lines: list[Result]) -> list[str]:
 
 def all_backends() -> dict[str, Backend]:
     """Everything in this process that computes."""
-    from indicator_cache.backends.native import NativeBackend
+    from indicator_cache.backends.native import NativeBackend, paths
 
     return {
-        "native portable": NativeBackend(portable=True),
-        "native": NativeBackend(),
+        **{f"native {path}": NativeBackend(path) for path in paths()},
         "wasm": resolve("wasm"),
         "python": resolve("python"),
     }

@@ -4,13 +4,23 @@ from typing import Self, final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Machine", "begin", "catalog", "cpu", "fill_columns", "fingerprint", "run", "run_many"]
+__all__ = [
+    "Machine",
+    "begin",
+    "catalog",
+    "cpu",
+    "fill_columns",
+    "fingerprint",
+    "paths",
+    "run",
+    "run_many",
+]
 
 @final
 class Machine:
-    def __new__(cls, index: int, params: Sequence[float], portable: bool) -> Self: ...
+    def __new__(cls, index: int, params: Sequence[float], path: int) -> Self: ...
     @staticmethod
-    def restore(state: bytes, portable: bool) -> Machine: ...
+    def restore(state: bytes, path: int) -> Machine: ...
     @property
     def bars(self) -> int: ...
     def run(
@@ -29,7 +39,7 @@ def begin(
     params: Sequence[float],
     inputs: Sequence[npt.NDArray[np.float64]],
     outputs: Sequence[npt.NDArray[np.float64]],
-    portable: bool,
+    path: int,
 ) -> Machine: ...
 def catalog() -> str: ...
 def cpu() -> str: ...
@@ -40,17 +50,18 @@ def fill_columns(
     new_bar: npt.NDArray[np.uint8],
 ) -> bool: ...
 def fingerprint() -> int: ...
+def paths() -> list[str]: ...
 def run(
     index: int,
     params: Sequence[float],
     inputs: Sequence[npt.NDArray[np.float64]],
     outputs: Sequence[npt.NDArray[np.float64]],
-    portable: bool,
+    path: int,
 ) -> None: ...
 def run_many(
     index: int,
     params: Sequence[Sequence[float]],
     inputs: Sequence[npt.NDArray[np.float64]],
     outputs: Sequence[npt.NDArray[np.float64]],
-    portable: bool,
+    path: int,
 ) -> None: ...

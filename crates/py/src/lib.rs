@@ -30,7 +30,7 @@ mod _native {
     #[pymodule_export]
     use super::machine::PyMachine;
     #[pymodule_export]
-    use super::{begin, catalog, cpu, fingerprint, run, run_many};
+    use super::{begin, catalog, cpu, fingerprint, paths, run, run_many};
 }
 
 /// The declarations of all indicators, as JSON.
@@ -48,16 +48,31 @@ fn fingerprint() -> u32 {
 /// The instruction set for which the kernels in use were compiled.
 #[pyfunction]
 fn cpu() -> String {
+    format!(
+        "{}, {}",
+        std::env::consts::ARCH,
+        paths().last().unwrap_or(&"portable")
+    )
+}
+
+/// The instruction sets for which the kernels are compiled and which this processor has, the one with the
+/// widest registers last. Other functions take a place in this list, as `path`.
+#[pyfunction]
+fn paths() -> Vec<&'static str> {
+    let mut paths = vec!["portable"];
     #[cfg(target_arch = "x86_64")]
-    let set = widest().map_or("portable", Extension::name);
-    #[cfg(not(target_arch = "x86_64"))]
-    let set = "portable";
-    format!("{}, {set}", std::env::consts::ARCH)
+    paths.extend(
+        Extension::ALL
+            .into_iter()
+            .filter(|one| one.is_present())
+            .map(Extension::name),
+    );
+    paths
 }
 
 /// Computes one indicator over whole columns, writing into `outputs`.
 ///
-/// With `portable`, without the instructions that only some processors have. The interpreter is
+/// The interpreter is
 /// released meanwhile, unless there are few bars.
 #[pyfunction]
 fn run(
@@ -66,9 +81,9 @@ fn run(
     params: Vec<f64>,
     inputs: Vec<PyBuffer<f64>>,
     outputs: Vec<PyBuffer<f64>>,
-    portable: bool,
+    path: usize,
 ) -> PyResult<()> {
-    begin(py, index, params, inputs, outputs, portable).map(drop)
+    begin(py, index, params, inputs, outputs, path).map(drop)
 }
 
 /// Does as [`run`], and returns the indicator with its state, to go on with.
@@ -79,18 +94,18 @@ fn begin(
     params: Vec<f64>,
     inputs: Vec<PyBuffer<f64>>,
     outputs: Vec<PyBuffer<f64>>,
-    portable: bool,
+    path: usize,
 ) -> PyResult<PyMachine> {
     let entry = entry(index)?;
     let machine = with_columns(&inputs, &outputs, |inputs, outputs| {
         aside(py, inputs, || {
             let mut machine = entry.create(&params)?;
-            advance(machine.as_mut(), inputs, outputs, portable)?;
+            advance(machine.as_mut(), inputs, outputs, path)?;
             Ok(machine)
         })
     })?
     .map_err(|error| to_python(&error))?;
-    Ok(PyMachine::wrap(machine, portable))
+    Ok(PyMachine::wrap(machine, path))
 }
 
 /// Computes one indicator for several sets of parameters, writing the outputs for the first set into the
@@ -102,19 +117,19 @@ fn run_many(
     params: Vec<Vec<f64>>,
     inputs: Vec<PyBuffer<f64>>,
     outputs: Vec<PyBuffer<f64>>,
-    portable: bool,
+    path: usize,
 ) -> PyResult<()> {
     let entry = entry(index)?;
     let params: Vec<&[f64]> = params.iter().map(Vec::as_slice).collect();
     with_columns(&inputs, &outputs, |inputs, outputs| {
         py.detach(|| {
             #[cfg(target_arch = "x86_64")]
-            if let Some(extension) = widest().filter(|_| !portable) {
+            if let Some(extension) = extension(path) {
                 let run = entry.run_many_with(extension);
                 // SAFETY: the processor has the extension.
                 return unsafe { run(&params, inputs, outputs) };
             }
-            let _ = portable;
+            let _ = path;
             entry.run_many(&params, inputs, outputs)
         })
     })?
@@ -140,30 +155,28 @@ fn entry(index: usize) -> PyResult<&'static registry::Entry> {
         .ok_or_else(|| PyIndexError::new_err("no such indicator"))
 }
 
-/// Runs a machine with the best instructions that there are.
+/// Runs a machine with the instructions of a path.
 fn advance(
     machine: &mut dyn Machine,
     inputs: &[&[f64]],
     outputs: &mut [&mut [f64]],
-    portable: bool,
+    path: usize,
 ) -> Result<(), Error> {
     #[cfg(target_arch = "x86_64")]
-    if let Some(extension) = widest().filter(|_| !portable) {
+    if let Some(extension) = extension(path) {
         let run = machine.run_with(extension);
         // SAFETY: the processor has the extension, and the function came from this machine.
         return unsafe { run(machine, inputs, outputs) };
     }
-    let _ = portable;
+    let _ = path;
     machine.run(inputs, outputs)
 }
 
-/// The extension with the widest registers that this processor has.
+/// The extension at a place in the list of paths; none where there is none, for which every processor will do.
 #[cfg(target_arch = "x86_64")]
-fn widest() -> Option<Extension> {
-    Extension::ALL
-        .into_iter()
-        .rev()
-        .find(|one| one.is_present())
+fn extension(path: usize) -> Option<Extension> {
+    let mut present = Extension::ALL.into_iter().filter(|one| one.is_present());
+    present.nth(path.checked_sub(1)?)
 }
 
 fn to_python(error: &Error) -> PyErr {

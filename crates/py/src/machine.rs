@@ -15,14 +15,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[pyclass(frozen, name = "Machine", module = "indicator_cache._native")]
 pub(crate) struct PyMachine {
     machine: Mutex<Box<dyn Machine>>,
-    portable: bool,
+    path: usize,
 }
 
 impl PyMachine {
-    pub(crate) fn wrap(machine: Box<dyn Machine>, portable: bool) -> Self {
+    pub(crate) fn wrap(machine: Box<dyn Machine>, path: usize) -> Self {
         Self {
             machine: Mutex::new(machine),
-            portable,
+            path,
         }
     }
 
@@ -39,18 +39,18 @@ impl PyMachine {
 #[pymethods]
 impl PyMachine {
     #[new]
-    fn new(index: usize, params: Vec<f64>, portable: bool) -> PyResult<Self> {
+    fn new(index: usize, params: Vec<f64>, path: usize) -> PyResult<Self> {
         let machine = entry(index)?
             .create(&params)
             .map_err(|error| to_python(&error))?;
-        Ok(Self::wrap(machine, portable))
+        Ok(Self::wrap(machine, path))
     }
 
     /// A machine that goes on from a saved state.
     #[staticmethod]
-    fn restore(state: &[u8], portable: bool) -> PyResult<Self> {
+    fn restore(state: &[u8], path: usize) -> PyResult<Self> {
         let machine = registry::restore(state).map_err(|error| to_python(&error))?;
-        Ok(Self::wrap(machine, portable))
+        Ok(Self::wrap(machine, path))
     }
 
     /// Takes one bar, a value for each input; returns a value for each output.
@@ -86,9 +86,7 @@ impl PyMachine {
         with_columns(&inputs, &outputs, |inputs, outputs| {
             let mut machine = self.lock(py);
             let machine = &mut **machine;
-            aside(py, inputs, || {
-                advance(machine, inputs, outputs, self.portable)
-            })
+            aside(py, inputs, || advance(machine, inputs, outputs, self.path))
         })?
         .map_err(|error| to_python(&error))
     }
@@ -101,7 +99,7 @@ impl PyMachine {
 
     /// An independent machine in the same state.
     fn copy(&self, py: Python<'_>) -> Self {
-        Self::wrap(self.lock(py).boxed_clone(), self.portable)
+        Self::wrap(self.lock(py).boxed_clone(), self.path)
     }
 
     /// Back to the state after construction.

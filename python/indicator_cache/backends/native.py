@@ -36,7 +36,7 @@ except ImportError:
     # Python's own words are that a name cannot be imported, which sounds like a mistake in here.
     raise ModuleNotFoundError(_absence()) from None
 
-__all__ = ["NativeBackend", "create"]
+__all__ = ["NativeBackend", "create", "paths"]
 
 
 class NativeBackend:
@@ -44,18 +44,20 @@ class NativeBackend:
 
     Parameters
     ----------
-    portable
-        Do without the instructions that only some processors have. The bits are the same.
+    path
+        The instruction set to compute with, one of :func:`paths`; unless given, that with the
+        widest registers. The bits are the same.
     """
 
     name = "native"
 
-    def __init__(self, *, portable: bool = False) -> None:
-        self.portable = portable
+    def __init__(self, path: str | None = None) -> None:
+        known = _native.paths()
+        self.path = known.index(path or known[-1])
 
     def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> _native.Machine:
         """Build an indicator in its initial state."""
-        return _native.Machine(spec.position, spec.numbers(params), self.portable)
+        return _native.Machine(spec.position, spec.numbers(params), self.path)
 
     def begin(
         self,
@@ -65,12 +67,12 @@ class NativeBackend:
         outputs: Sequence[FloatArray],
     ) -> _native.Machine:
         """Compute one indicator and return it to go on with."""
-        return _native.begin(spec.position, spec.numbers(params), inputs, outputs, self.portable)
+        return _native.begin(spec.position, spec.numbers(params), inputs, outputs, self.path)
 
     def restore(self, spec: IndicatorSpec, state: bytes) -> _native.Machine:  # noqa: ARG002
         """Build an indicator that goes on from a saved state."""
         try:
-            return _native.Machine.restore(state, self.portable)
+            return _native.Machine.restore(state, self.path)
         except ValueError as error:
             raise StateError(str(error).removeprefix(StateError.PREFIX)) from error
 
@@ -82,7 +84,7 @@ class NativeBackend:
         outputs: Sequence[FloatArray],
     ) -> None:
         """Compute one indicator over whole columns, filling `outputs` in place."""
-        _native.run(spec.position, spec.numbers(params), inputs, outputs, self.portable)
+        _native.run(spec.position, spec.numbers(params), inputs, outputs, self.path)
 
     def run_many(
         self,
@@ -94,11 +96,16 @@ class NativeBackend:
         """Compute one indicator for several sets of parameters, with outputs for each of them."""
         columns = [column for room in outputs for column in room]
         numbers = [spec.numbers(one) for one in params]
-        _native.run_many(spec.position, numbers, inputs, columns, self.portable)
+        _native.run_many(spec.position, numbers, inputs, columns, self.path)
 
     def details(self) -> dict[str, str]:
         """Return what is worth knowing about it, for people."""
         return {"library": str(_native.__file__), "cpu": _native.cpu()}
+
+
+def paths() -> tuple[str, ...]:
+    """Return the instruction sets that kernels are compiled for and that this processor has."""
+    return tuple(_native.paths())
 
 
 def create() -> NativeBackend:
