@@ -97,11 +97,14 @@ impl Kernel for Dmi {
         self.range.write(high, low, close, scratch);
         let mean_range = plus;
         self.mean_range.run(isa, scratch, mean_range);
+        isa.quotients(100.0, plus_di, mean_range);
+        isa.quotients(100.0, minus_di, mean_range);
+        let sum = mean_range;
         for t in 0..n {
-            plus_di[t] = 100.0 * (plus_di[t] / mean_range[t]);
-            minus_di[t] = 100.0 * (minus_di[t] / mean_range[t]);
-            scratch[t] = 100.0 * ((plus_di[t] - minus_di[t]).abs() / (plus_di[t] + minus_di[t]));
+            scratch[t] = (plus_di[t] - minus_di[t]).abs();
+            sum[t] = plus_di[t] + minus_di[t];
         }
+        isa.quotients(100.0, scratch, sum);
         self.adx.run(isa, scratch, adx);
     }
 

@@ -43,12 +43,10 @@ impl Kernel for Roc {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [roc]) = (inputs, outputs) else { return };
         self.earlier.pieces(x, |at, earlier| {
-            for ((roc, &x), &earlier) in roc[at.clone()].iter_mut().zip(&x[at]).zip(earlier) {
-                *roc = (x - earlier) / earlier * 100.0;
-            }
+            isa.changes(100.0, &x[at.clone()], earlier, &mut roc[at]);
         });
     }
 

@@ -83,9 +83,7 @@ impl Kernel for Rsi {
         }
         let rsi = gain;
         if all_below(f64::INFINITY, sum) {
-            for t in 0..n {
-                rsi[t] = 100.0 * (rsi[t] / sum[t]);
-            }
+            isa.quotients(100.0, rsi, sum);
         } else {
             for t in 0..n {
                 rsi[t] = index(rsi[t], loss[t], sum[t]);

@@ -18,6 +18,7 @@ pub mod garch;
 mod lanes;
 pub mod level;
 mod pieces;
+mod quotient;
 pub mod recurrence;
 pub mod window;
 

@@ -41,6 +41,7 @@
 
 use super::lanes;
 use super::pieces::Pieces;
+use super::quotient::{self, Changes, Quotients};
 use super::window::SeedMean;
 use super::{NAN, all_below, canonical};
 use crate::error::Error;
@@ -310,15 +311,31 @@ pub struct Isa {
     groups: fn(&mut Ewm, &[f64], &mut [f64]) -> bool,
     means: fn(&mut [&mut Ewm; MEANS], &[f64], &mut [&mut [f64]; MEANS]),
     pub(super) pieces: Pieces,
+    quotients: Quotients,
+    changes: Changes,
 }
 
 impl Isa {
+    /// Replaces numerators by their quotients, times `scale`.
+    #[inline(always)]
+    pub fn quotients(self, scale: f64, numerators: &mut [f64], denominators: &[f64]) {
+        (self.quotients)(scale, numerators, denominators);
+    }
+
+    /// Writes changes relative to what was before, times `scale`.
+    #[inline(always)]
+    pub fn changes(self, scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) {
+        (self.changes)(scale, now, before, out);
+    }
+
     /// Those that every machine of a kind has.
     pub const PORTABLE: Self = Self {
         group: on_pairs::GROUP,
         groups: on_pairs::groups,
         means: on_pairs::means,
         pieces: Pieces::PORTABLE,
+        quotients: quotient::quotients,
+        changes: quotient::changes,
     };
 
     /// AVX2.
@@ -337,6 +354,8 @@ impl Isa {
             groups: |ewm, x, out| on_fours::groups(ewm, x, out),
             means: |ewms, x, out| on_fours::means(ewms, x, out),
             pieces: Pieces::avx2(),
+            quotients: |scale, a, b| quotient::quotients(scale, a, b),
+            changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
         }
     }
 
@@ -355,6 +374,8 @@ impl Isa {
             groups: |ewm, x, out| on_eights::groups(ewm, x, out),
             means: |ewms, x, out| on_eights::means(ewms, x, out),
             pieces: Pieces::avx512(),
+            quotients: |scale, a, b| quotient::avx512::quotients(scale, a, b),
+            changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
         }
     }
 }

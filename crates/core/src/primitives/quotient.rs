@@ -1,0 +1,151 @@
+//! Quotients of columns.
+//!
+//! # Why not just divide
+//!
+//! A processor divides four numbers in as many cycles as it multiplies sixty, and nothing around a
+//! division hides that: half the time of an RSI is one division a bar. With AVX-512 there is an
+//! approximate reciprocal and twice the registers, and the same quotient comes from it sooner. *The
+//! same* is not a matter of luck.
+//!
+//! # Why the bits are those of a division
+//!
+//! Let `a` and `b` be at least 1 and less than 2; powers of two go through everything below without
+//! rounding. `RN` rounds to nearest, `u = 2^-53`, and a unit is that of the last place of the quotient:
+//! `2u` where `a >= b`, else `u`.
+//!
+//! 1. The processor's `y0` is within `2^-14` of `1/b`, relatively. With `e = 1 - b y0`, the value of `y0 (1 + e + e^2)` is
+//!    within `2^-41`, and another step, `y1 (1 + (1 - b y1))`, within `2^-82` before its own rounding, which adds at most `u/2`. So
+//!    the result is `y = (1 + h)/b` with `|h| <= (1 + 2^-28) u b/2`.
+//! 2. `q0 = RN(a y)` is within one and a half units of `a/b`, and its remainder `a - b q0` is rounded by a bit at most. That puts
+//!    `q1 = RN(q0 + (a - b q0) y)` within half a unit and `2^-50` of one: a neighbour of `a/b`, whose remainder is exact.
+//! 3. `q2 = RN(q1 + (a - b q1) y)` rounds `a/b + (a/b - q1) h`. That gives `RN(a/b)`, unless the middle `m` of two numbers lies as near to
+//!    `a/b` as `|a/b - q1| |h|`. For `a >= b` this is at most `u (1 + 2^-49) |h|`, so `(1 + 2^-27) u^2 b/2`. But `a - b m` is a multiple of
+//!    `2 u^2`, and not zero, because a quotient of two numbers is never such a middle; hence `m` is no nearer than `2 u^2 / b`. And
+//!    `(1 + 2^-27) b/2 < 2/b` for every `b` below `2 - 2^-27`. Where `a < b`, both sides are half as large.
+//! 4. What is left are `b` whose first 26 digits after the point are all 1. The divider takes those.
+//!
+//! It also takes zeros, infinities, NaN, and numbers so far from 1 that a quotient or a remainder might be too small or too large. Of a
+//! change `x - b` it is `x` and `b` that must not be: then the change is zero, or not too small either.
+//!
+//! Fused operations round once where two operations would round twice. A kernel must not use them, since not every machine has
+//! them; here they cannot show in a result.
+
+/// Replaces numerators by their quotients, times `scale`.
+pub(super) type Quotients = fn(scale: f64, numerators: &mut [f64], denominators: &[f64]);
+
+/// Writes changes relative to what was before, times `scale`.
+pub(super) type Changes = fn(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]);
+
+/// [`Quotients`] by the divider.
+#[inline(always)]
+pub(super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) {
+    for (numerator, &denominator) in numerators.iter_mut().zip(denominators) {
+        *numerator = scale * (*numerator / denominator);
+    }
+}
+
+/// [`Changes`] by the divider.
+#[inline(always)]
+pub(super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) {
+    for ((out, &now), &before) in out.iter_mut().zip(now).zip(before) {
+        *out = scale * ((now - before) / before);
+    }
+}
+
+/// Without the divider, where the numbers allow it.
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx512 {
+    use core::arch::x86_64::{
+        __m512d, _mm512_add_epi64, _mm512_castpd_si512, _mm512_fmadd_pd, _mm512_fnmadd_pd,
+        _mm512_mul_pd, _mm512_or_si512, _mm512_rcp14_pd, _mm512_set1_epi64, _mm512_set1_pd,
+        _mm512_setzero_si512, _mm512_sub_epi64, _mm512_sub_pd, _mm512_test_epi64_mask,
+        _mm512_xor_si512,
+    };
+    use safe_unaligned_simd::x86_64::{_mm512_loadu_pd, _mm512_storeu_pd};
+
+    /// Numbers that are looked at together.
+    const TOGETHER: usize = 32;
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) {
+        let (a, a_rest) = numerators.as_chunks_mut::<TOGETHER>();
+        let (b, b_rest) = denominators.as_chunks::<TOGETHER>();
+        for (a, b) in a.iter_mut().zip(b) {
+            let Some(results) = without_divider(scale, a, b, |a, _| a) else {
+                super::quotients(scale, a, b);
+                continue;
+            };
+            write(results, a);
+        }
+        super::quotients(scale, a_rest, b_rest);
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) {
+        let (x, x_rest) = now.as_chunks::<TOGETHER>();
+        let (b, b_rest) = before.as_chunks::<TOGETHER>();
+        let (out, out_rest) = out.as_chunks_mut::<TOGETHER>();
+        for ((x, b), out) in x.iter().zip(b).zip(out) {
+            let change = |x, b| _mm512_sub_pd(x, b);
+            let Some(results) = without_divider(scale, x, b, change) else {
+                super::changes(scale, x, b, out);
+                continue;
+            };
+            write(results, out);
+        }
+        super::changes(scale, x_rest, b_rest, out_rest);
+    }
+
+    /// The quotients, with numerators made of two columns; none if a number of those asks for the divider.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn without_divider(
+        scale: f64,
+        x: &[f64; TOGETHER],
+        denominators: &[f64; TOGETHER],
+        numerator: impl Fn(__m512d, __m512d) -> __m512d,
+    ) -> Option<[__m512d; TOGETHER / 8]> {
+        // The bits of a magnitude from 2^-256 up to 2^256, less those of the former, are below 2^61.
+        let smallest = _mm512_set1_epi64((1023 - 256) << 52);
+        let beyond = _mm512_set1_epi64(0b11 << 61);
+        // Goes over into the exponent where the first digits are all 1.
+        let digit = _mm512_set1_epi64(1 << 26);
+        let exponent = _mm512_set1_epi64(1 << 52);
+        let (mut distances, mut carries) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+        let mut results = [_mm512_set1_pd(scale); TOGETHER / 8];
+        let pairs = x.as_chunks().0.iter().zip(denominators.as_chunks().0);
+        for (result, (x, b)) in results.iter_mut().zip(pairs) {
+            let (x, b) = (_mm512_loadu_pd(x), _mm512_loadu_pd(b));
+            *result = _mm512_mul_pd(*result, quotient(numerator(x, b), b));
+            let (x, b) = (_mm512_castpd_si512(x), _mm512_castpd_si512(b));
+            distances = _mm512_or_si512(distances, _mm512_sub_epi64(x, smallest));
+            distances = _mm512_or_si512(distances, _mm512_sub_epi64(b, smallest));
+            let carried = _mm512_xor_si512(b, _mm512_add_epi64(b, digit));
+            carries = _mm512_or_si512(carries, carried);
+        }
+        let divider =
+            _mm512_test_epi64_mask(distances, beyond) | _mm512_test_epi64_mask(carries, exponent);
+        (divider == 0).then_some(results)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn write(results: [__m512d; TOGETHER / 8], to: &mut [f64; TOGETHER]) {
+        for (result, to) in results.into_iter().zip(to.as_chunks_mut().0) {
+            _mm512_storeu_pd(to, result);
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn quotient(a: __m512d, b: __m512d) -> __m512d {
+        let one = _mm512_set1_pd(1.0);
+        let y0 = _mm512_rcp14_pd(b);
+        let e = _mm512_fnmadd_pd(b, y0, one);
+        let y1 = _mm512_fmadd_pd(y0, _mm512_fmadd_pd(e, e, e), y0);
+        let y = _mm512_fmadd_pd(y1, _mm512_fnmadd_pd(b, y1, one), y1);
+        let q0 = _mm512_mul_pd(a, y);
+        let q1 = _mm512_fmadd_pd(_mm512_fnmadd_pd(b, q0, a), y, q0);
+        _mm512_fmadd_pd(_mm512_fnmadd_pd(b, q1, a), y, q1)
+    }
+}
