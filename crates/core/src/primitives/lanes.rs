@@ -291,14 +291,12 @@ pub(super) mod avx2 {
 pub(super) mod avx512 {
     use core::arch::x86_64::{
         __m512d, __m512i, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_add_epi64, _mm512_add_pd,
-        _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask, _mm512_extractf64x4_pd,
-        _mm512_insertf64x4, _mm512_mask_blend_pd, _mm512_mul_pd, _mm512_permutex2var_pd,
-        _mm512_range_pd, _mm512_set_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_sub_pd,
+        _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask, _mm512_insertf64x4,
+        _mm512_mask_blend_pd, _mm512_mul_pd, _mm512_permutex2var_pd, _mm512_range_pd,
+        _mm512_set_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_sub_pd,
         _mm512_unpackhi_pd, _mm512_unpacklo_pd,
     };
-    use safe_unaligned_simd::x86_64::{
-        _mm256_loadu_pd, _mm256_storeu_pd, _mm512_loadu_pd, _mm512_storeu_pd,
-    };
+    use safe_unaligned_simd::x86_64::{_mm256_loadu_pd, _mm512_loadu_pd, _mm512_storeu_pd};
 
     /// A register.
     pub(in super::super) type Lanes = __m512d;
@@ -408,16 +406,9 @@ pub(super) mod avx512 {
         let second = turned([x[4], x[5], x[6], x[7]]);
         let rows = first.into_iter().zip(second);
         for ((first, second), (low, high)) in rows.zip([(a, e), (b, f), (c, g), (d, h)]) {
-            let ([l1, l2], _) = low.as_chunks_mut() else {
-                unreachable!("eight numbers are two fours")
-            };
-            let ([h1, h2], _) = high.as_chunks_mut() else {
-                unreachable!("eight numbers are two fours")
-            };
-            _mm256_storeu_pd(l1, _mm512_castpd512_pd256(first));
-            _mm256_storeu_pd(l2, _mm512_castpd512_pd256(second));
-            _mm256_storeu_pd(h1, _mm512_extractf64x4_pd::<1>(first));
-            _mm256_storeu_pd(h2, _mm512_extractf64x4_pd::<1>(second));
+            let second_low = _mm512_castpd512_pd256(second);
+            _mm512_storeu_pd(low, _mm512_insertf64x4::<1>(first, second_low));
+            _mm512_storeu_pd(high, _mm512_shuffle_f64x2::<0b1110_1110>(first, second));
         }
     }
 
