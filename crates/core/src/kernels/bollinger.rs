@@ -1,6 +1,5 @@
 use crate::error::Error;
 use crate::kernel::{Isa, Kernel};
-use crate::primitives::sqrt;
 use crate::primitives::window::WindowMoments;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -9,8 +8,6 @@ use crate::state::State;
 #[derive(Clone)]
 pub struct Bollinger {
     moments: WindowMoments,
-    /// `1 / (period - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
-    per_degree: f64,
     std_factor: f64,
 }
 
@@ -64,9 +61,7 @@ impl Kernel for Bollinger {
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
-        let period = params.integer(0);
-        let per_degree = 1.0 / (period - 1) as f64;
-        Ok(Self { moments: WindowMoments::new(period)?, per_degree, std_factor: params.float(1) })
+        Ok(Self { moments: WindowMoments::new(params.integer(0))?, std_factor: params.float(1) })
     }
 
     #[inline(always)]
@@ -74,7 +69,7 @@ impl Kernel for Bollinger {
         let ([x], [upper, middle, lower]) = (inputs, outputs) else { return };
         self.moments.run(isa, x, middle, lower);
         for (upper, (middle, lower)) in upper.iter_mut().zip(middle.iter().zip(lower.iter_mut())) {
-            let width = self.std_factor * sqrt(*lower * self.per_degree);
+            let width = self.std_factor * *lower;
             *upper = middle + width;
             *lower = middle - width;
         }

@@ -1,6 +1,5 @@
 use crate::error::Error;
 use crate::kernel::{Isa, Kernel};
-use crate::primitives::sqrt;
 use crate::primitives::window::WindowMoments;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -9,8 +8,6 @@ use crate::state::State;
 #[derive(Clone)]
 pub struct Zscore {
     moments: WindowMoments,
-    /// `1 / (window - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
-    per_degree: f64,
 }
 
 impl Kernel for Zscore {
@@ -48,20 +45,19 @@ impl Kernel for Zscore {
     };
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
-        let window = params.integer(0);
-        let per_degree = 1.0 / (window - 1) as f64;
-        Ok(Self { moments: WindowMoments::new(window)?, per_degree })
+        Ok(Self { moments: WindowMoments::new(params.integer(0))? })
     }
 
     #[inline(always)]
     fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
         let ([x], [zscore]) = (inputs, outputs) else { return };
-        let mut squares = [0.0; N];
-        let squares = &mut squares[..x.len()];
-        self.moments.run(isa, x, zscore, squares);
-        for ((zscore, &squares), &x) in zscore.iter_mut().zip(&*squares).zip(*x) {
-            *zscore = (x - *zscore) / sqrt(squares * self.per_degree);
+        let mut deviation = [0.0; N];
+        let deviation = &mut deviation[..x.len()];
+        self.moments.run(isa, x, zscore, deviation);
+        for (zscore, &x) in zscore.iter_mut().zip(*x) {
+            *zscore = x - *zscore;
         }
+        isa.quotients(1.0, zscore, deviation);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

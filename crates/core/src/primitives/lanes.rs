@@ -33,6 +33,11 @@ pub(super) mod single {
         a * b
     }
 
+    #[inline(always)]
+    pub(in super::super) fn sqrt(x: Lanes) -> Lanes {
+        super::super::sqrt(x)
+    }
+
     /// `a` where it is larger than `b` or NaN, else `b`.
     #[inline(always)]
     pub(in super::super) fn larger(a: Lanes, b: Lanes) -> Lanes {
@@ -78,6 +83,11 @@ pub(super) mod pair {
     #[inline(always)]
     pub(in super::super) fn mul(a: Lanes, b: Lanes) -> Lanes {
         a * b
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn sqrt(x: Lanes) -> Lanes {
+        f64x2::new(x.to_array().map(super::super::sqrt))
     }
 
     /// Loads rows and returns their columns.
@@ -132,7 +142,8 @@ pub(super) mod avx2 {
         __m256d, _CMP_GT_OQ, _CMP_UNORD_Q, _mm256_add_pd, _mm256_andnot_pd, _mm256_blendv_pd,
         _mm256_castpd128_pd256, _mm256_castpd256_pd128, _mm256_cmp_pd, _mm256_extractf128_pd,
         _mm256_insertf128_pd, _mm256_max_pd, _mm256_mul_pd, _mm256_or_pd, _mm256_permute2f128_pd,
-        _mm256_set1_pd, _mm256_shuffle_pd, _mm256_sub_pd, _mm256_unpackhi_pd, _mm256_unpacklo_pd,
+        _mm256_set1_pd, _mm256_shuffle_pd, _mm256_sqrt_pd, _mm256_sub_pd, _mm256_unpackhi_pd,
+        _mm256_unpacklo_pd,
     };
     use safe_unaligned_simd::x86_64::{
         _mm_loadu_pd, _mm_storeu_pd, _mm256_loadu_pd, _mm256_storeu_pd,
@@ -178,6 +189,12 @@ pub(super) mod avx2 {
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn mul(a: Lanes, b: Lanes) -> Lanes {
         _mm256_mul_pd(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn sqrt(x: Lanes) -> Lanes {
+        _mm256_sqrt_pd(x)
     }
 
     /// Loads rows and returns their columns. Halves of two rows go into a register on their way from
@@ -293,8 +310,8 @@ pub(super) mod avx512 {
         __m512d, __m512i, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_add_epi64, _mm512_add_pd,
         _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask, _mm512_insertf64x4,
         _mm512_mask_blend_pd, _mm512_mul_pd, _mm512_permutex2var_pd, _mm512_range_pd,
-        _mm512_set_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_sub_pd,
-        _mm512_unpackhi_pd, _mm512_unpacklo_pd,
+        _mm512_set_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_sqrt_pd,
+        _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
     };
     use safe_unaligned_simd::x86_64::{_mm256_loadu_pd, _mm512_loadu_pd, _mm512_storeu_pd};
 
@@ -338,6 +355,12 @@ pub(super) mod avx512 {
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(in super::super) fn mul(a: Lanes, b: Lanes) -> Lanes {
         _mm512_mul_pd(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn sqrt(x: Lanes) -> Lanes {
+        _mm512_sqrt_pd(x)
     }
 
     /// Loads rows and returns their columns. Halves of two rows go into a register on their way from

@@ -7,7 +7,7 @@
 //! | [`level::Level`] | level behind noise, by a Kalman filter | constant |
 //! | [`garch::Garch`] | variance of returns, by GARCH(1, 1) | constant |
 //! | [`window::WindowMean`] | mean of the last `p` bars | logarithm of `p` |
-//! | [`window::WindowMoments`] | mean and squared deviations of the last `p` bars | logarithm of `p` |
+//! | [`window::WindowMoments`] | mean and sample deviation of the last `p` bars | logarithm of `p` |
 //! | [`window::WindowScore`] | values in units of their deviation over `p` bars | logarithm of `p` |
 //! | [`window::WindowMax`] | largest of the last `p` bars | logarithm of `p` |
 //! | [`delay::Delay`] | the value `p` bars ago | constant |

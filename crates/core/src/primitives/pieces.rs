@@ -84,7 +84,8 @@ impl Joint {
     }
 }
 
-/// Forms the pieces of some chunks, and applies steps to them.
+/// Forms the pieces of some chunks, and applies steps to them. With `per_degree`, one by the degrees of freedom, they are the last ones
+/// and the results are finished: while the divider takes square roots, the next pieces are formed.
 ///
 /// First in `rows` are the pieces of the chunk before. Left there are the last one's, at [`last_of`] the chunks, and if there are
 /// no more than [`CHUNKS`], all of the levels in `kept`, which those of the steps must be among.
@@ -93,6 +94,7 @@ pub(super) type Take<const P: usize> = fn(
     rows: &mut [[Row; P]; SMALL],
     kept: usize,
     steps: &[Step],
+    per_degree: Option<f64>,
     out: &mut [&mut [[f64; CHUNK]]; P],
 );
 
@@ -122,9 +124,15 @@ impl Pieces {
     #[target_feature(enable = "avx2")]
     pub(super) fn avx2() -> Self {
         Self {
-            means: |x, rows, kept, steps, out| on_fours::means(x, rows, kept, steps, out),
-            moments: |x, rows, kept, steps, out| on_fours::moments(x, rows, kept, steps, out),
-            largest: |x, rows, kept, steps, out| on_fours::largest(x, rows, kept, steps, out),
+            means: |x, rows, kept, steps, per_degree, out| {
+                on_fours::means(x, rows, kept, steps, per_degree, out)
+            },
+            moments: |x, rows, kept, steps, per_degree, out| {
+                on_fours::moments(x, rows, kept, steps, per_degree, out)
+            },
+            largest: |x, rows, kept, steps, per_degree, out| {
+                on_fours::largest(x, rows, kept, steps, per_degree, out)
+            },
         }
     }
 
@@ -133,19 +141,24 @@ impl Pieces {
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(super) fn avx512() -> Self {
         Self {
-            means: |x, rows, kept, steps, out| on_eights::means(x, rows, kept, steps, out),
-            moments: |x, rows, kept, steps, out| on_eights::moments(x, rows, kept, steps, out),
-            largest: |x, rows, kept, steps, out| on_eights::largest(x, rows, kept, steps, out),
+            means: |x, rows, kept, steps, per_degree, out| {
+                on_eights::means(x, rows, kept, steps, per_degree, out)
+            },
+            moments: |x, rows, kept, steps, per_degree, out| {
+                on_eights::moments(x, rows, kept, steps, per_degree, out)
+            },
+            largest: |x, rows, kept, steps, per_degree, out| {
+                on_eights::largest(x, rows, kept, steps, per_degree, out)
+            },
         }
     }
 }
 
-/// Defines what pieces are and how they join, in the registers of a module of [`lanes`]. The last two functions of each kind
-/// are for results: that for a window which is one piece, and that for a longer one, from the result for its newer part and
-/// an older piece.
+/// Defines what pieces are and how they join, in the registers of a module of [`lanes`], and results: that for a window which is one
+/// piece, and that for a longer one, from the result for its newer part and an older piece.
 macro_rules! arithmetic {
     ($lanes:ident $(, #[$feature:meta])?) => {
-        use super::lanes::$lanes::{Lanes, add, larger, mul, splat, sub};
+        use super::lanes::$lanes::{Lanes, add, larger, mul, splat, sqrt, sub};
 
         /// A [`super::Joint`], the same in every lane.
         #[derive(Clone, Copy)]
@@ -211,6 +224,13 @@ macro_rules! arithmetic {
             ]
         }
 
+        /// Mean and sample deviation.
+        #[inline]
+        $(#[$feature])?
+        pub(in super::super) fn finished_moments([mean, squares]: [Lanes; 2], per_degree: Lanes) -> [Lanes; 2] {
+            [mean, sqrt(mul(squares, per_degree))]
+        }
+
         /// The largest value; NaN when one is.
         #[inline]
         $(#[$feature])?
@@ -257,10 +277,11 @@ macro_rules! pieces {
                 rows: &mut [[Row; 1]; SMALL],
                 kept: usize,
                 steps: &[Step],
+                _: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 1],
             ) {
                 take(x, rows, kept, steps, out, |x| [x], |a, b| join_sums(a, b), |a, b| join_sums(a, b),
-                    |x, w| first_mean(x, w), |a, b, w| extended_mean(a, b, w));
+                    |x, w| first_mean(x, w), |a, b, w| extended_mean(a, b, w), |result| result);
             }
 
             $(#[$feature])?
@@ -269,6 +290,7 @@ macro_rules! pieces {
                 rows: &mut [[Row; 2]; SMALL],
                 kept: usize,
                 steps: &[Step],
+                per_degree: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 2],
             ) {
                 let zero = splat(0.0);
@@ -277,8 +299,13 @@ macro_rules! pieces {
                     let difference = sub(older, newer);
                     [add(older, newer), mul(difference, difference)]
                 };
+                let per_degree = per_degree.map(|per_degree| splat(per_degree));
+                let finish = |result| match per_degree {
+                    Some(per_degree) => finished_moments(result, per_degree),
+                    None => result,
+                };
                 take(x, rows, kept, steps, out, |x| [x, zero], leaves, |a, b| join_moments(a, b),
-                    |x, w| first_moments(x, w), |a, b, w| extended_moments(a, b, w));
+                    |x, w| first_moments(x, w), |a, b, w| extended_moments(a, b, w), finish);
             }
 
             $(#[$feature])?
@@ -287,12 +314,13 @@ macro_rules! pieces {
                 rows: &mut [[Row; 1]; SMALL],
                 kept: usize,
                 steps: &[Step],
+                _: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 1],
             ) {
                 let zero = splat(0.0);
                 // Zeros lose their sign, so that the largest does not depend on the order.
                 take(x, rows, kept, steps, out, |x| [add(x, zero)], |a, b| join_largest(a, b), |a, b| join_largest(a, b),
-                    |x, w| first_largest(x, w), |a, b, w| extended_largest(a, b, w));
+                    |x, w| first_largest(x, w), |a, b, w| extended_largest(a, b, w), |result| result);
             }
 
             #[inline]
@@ -309,6 +337,7 @@ macro_rules! pieces {
                 join: impl Fn([Lanes; P], [Lanes; P]) -> [Lanes; P],
                 first: impl Fn([Lanes; P], &Weights) -> [Lanes; P],
                 extended: impl Fn([Lanes; P], [Lanes; P], &Weights) -> [Lanes; P],
+                finish: impl Fn([Lanes; P]) -> [Lanes; P],
             ) {
                 let [mut ones, mut twos, mut fours, mut eights] = [[[splat(0.0); P]; PARTS]; SMALL - 1];
                 let before = [&mut ones, &mut twos, &mut fours, &mut eights];
@@ -362,6 +391,9 @@ macro_rules! pieces {
                             let piece = step.piece(rows, chunk * PARTS + part);
                             *result = extended(*result, piece, &step.weights);
                         }
+                    }
+                    for result in &mut results {
+                        *result = finish(*result);
                     }
                     for (p, out) in out.iter_mut().enumerate() {
                         for (result, out) in results.iter().zip(out[number].as_chunks_mut().0) {

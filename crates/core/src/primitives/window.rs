@@ -26,7 +26,7 @@
 use super::delay::Ring;
 use super::pieces::{CHUNK, CHUNKS, Joint, Row, SMALL, Step, Take, last_of, on_ones};
 use super::recurrence::Isa;
-use super::{NAN, all_below, sqrt};
+use super::{NAN, all_below};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
@@ -41,6 +41,11 @@ trait Fold<const P: usize> {
     fn extended(newer: [f64; P], older: [f64; P], joint: &Joint) -> [f64; P];
     /// The same for any numbers.
     fn extended_wild(newer: [f64; P], older: [f64; P], joint: &Joint) -> [f64; P];
+    /// What becomes of the result for a whole window, with one by its degrees of freedom.
+    #[inline(always)]
+    fn finished(result: [f64; P], _: f64) -> [f64; P] {
+        result
+    }
     /// How chunks are taken.
     fn chunks(isa: Isa) -> Take<P>;
 }
@@ -79,7 +84,7 @@ impl Fold<1> for Means {
     }
 }
 
-/// Mean and sum of squared deviations.
+/// Mean and sum of squared deviations, and of the finished result sample deviation.
 #[derive(Clone)]
 struct Moments;
 
@@ -108,6 +113,11 @@ impl Fold<2> for Moments {
     fn extended_wild(newer: [f64; 2], older: [f64; 2], joint: &Joint) -> [f64; 2] {
         let [_, squares] = Self::extended(newer, older, joint);
         [joint.mean(newer[0], older[0] * joint.scale), squares]
+    }
+
+    #[inline(always)]
+    fn finished(result: [f64; 2], per_degree: f64) -> [f64; 2] {
+        on_ones::finished_moments(result, per_degree)
     }
 
     fn chunks(isa: Isa) -> Take<2> {
@@ -154,6 +164,8 @@ impl Fold<1> for Largest {
 #[derive(Clone)]
 struct Tree<F, const P: usize> {
     period: usize,
+    /// `1 / (period - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
+    per_degree: f64,
     /// What windows are put together from, newest first.
     steps: Vec<Step>,
     /// Levels of short pieces whose rows are needed, a bit each.
@@ -194,6 +206,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         }
         Ok(Self {
             period,
+            per_degree: 1.0 / (period - 1) as f64,
             steps,
             kept,
             small: [[[NAN; CHUNK]; P]; SMALL],
@@ -276,15 +289,19 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         let count = x.len();
         let short = self.steps.partition_point(|step| step.level < SMALL);
         let (short, kept) = (&self.steps[..short], self.kept);
+        let per_degree = self.long.is_empty().then_some(self.per_degree);
         if calm {
-            F::chunks(isa)(x, rows, kept, short, &mut out);
+            F::chunks(isa)(x, rows, kept, short, per_degree, &mut out);
         } else {
-            F::chunks(isa)(x, rows, kept, &[], &mut out);
+            F::chunks(isa)(x, rows, kept, &[], None, &mut out);
             for step in short {
                 let pieces = rows[step.level]
                     .each_ref()
                     .map(|row| delayed(row, step.newer, count));
                 apply::<F, P>(step, &mut out, pieces, calm);
+            }
+            if let Some(per_degree) = per_degree {
+                finish::<F, P>(&mut out, per_degree);
             }
         }
         let last = last_of(count);
@@ -338,6 +355,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
                 );
             }
         }
+        finish::<F, P>(&mut out, self.per_degree);
     }
 
     /// Takes one value; returns the result for the window that ends there.
@@ -374,7 +392,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         }
         self.inputs.push(self.bars, &[x]);
         self.bars = self.bars.wrapping_add(1);
-        result
+        F::finished(result, self.per_degree)
     }
 
     /// Takes note of the next values; whether every window that ends at one of them is calm.
@@ -461,6 +479,14 @@ fn apply<F: Fold<P>, const P: usize>(
             F::extended_wild(newer, piece, &step.joint)
         });
     }
+}
+
+/// Replaces results for whole windows by what becomes of them.
+#[inline(always)]
+fn finish<F: Fold<P>, const P: usize>(out: &mut [&mut [[f64; CHUNK]]; P], per_degree: f64) {
+    // There is no piece at their places, so any row will do.
+    let none = [&[[0.0; CHUNK]; CHUNKS][..out[0].len()]; P];
+    combine(out, none, |result, _| F::finished(result, per_degree));
 }
 
 /// The pieces of a row that end some bars earlier than those of the last chunks, at most a chunk.
@@ -554,7 +580,7 @@ impl WindowMean {
 
 state_of!(WindowMean, 0);
 
-/// Mean and sum of squared deviations of the last `period` values; NaN unless all are present.
+/// Mean and sample deviation of the last `period` values; NaN unless all are present.
 #[derive(Clone)]
 pub struct WindowMoments(Tree<Moments, 2>);
 
@@ -567,11 +593,11 @@ impl WindowMoments {
         Tree::new(period).map(Self)
     }
 
-    /// Takes the next values of `x`; writes mean and sum of squared deviations.
+    /// Takes the next values of `x`; writes mean and sample deviation, which is NaN for a single bar.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64], squares: &mut [f64]) {
-        self.0.run(isa, x, [mean, squares]);
+    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64], deviation: &mut [f64]) {
+        self.0.run(isa, x, [mean, deviation]);
     }
 }
 
@@ -579,11 +605,7 @@ state_of!(WindowMoments, 0);
 
 /// Values in units of the sample deviation of the last `period` of them; NaN unless all are present.
 #[derive(Clone)]
-pub struct WindowScore {
-    moments: WindowMoments,
-    /// `1 / (period - 1)`; infinite for one bar, whose deviation of zero it turns into NaN.
-    per_degree: f64,
-}
+pub struct WindowScore(WindowMoments);
 
 impl WindowScore {
     /// A window of `period` bars, at least one.
@@ -591,27 +613,21 @@ impl WindowScore {
     /// # Errors
     /// [`Error::Memory`]
     pub fn new(period: usize) -> Result<Self, Error> {
-        Ok(Self {
-            moments: WindowMoments::new(period)?,
-            per_degree: 1.0 / (period - 1) as f64,
-        })
+        WindowMoments::new(period).map(Self)
     }
 
     /// Takes the next `N` values at most and replaces them by their scores.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run<const N: usize>(&mut self, isa: Isa, values: &mut [f64]) {
-        let (mut mean, mut squares) = ([0.0; N], [0.0; N]);
-        let squares = &mut squares[..values.len()];
-        self.moments
-            .run(isa, values, &mut mean[..values.len()], squares);
-        for (value, &squares) in values.iter_mut().zip(&*squares) {
-            *value /= sqrt(squares * self.per_degree);
-        }
+        let (mut mean, mut deviation) = ([0.0; N], [0.0; N]);
+        let (mean, deviation) = (&mut mean[..values.len()], &mut deviation[..values.len()]);
+        self.0.run(isa, values, mean, deviation);
+        isa.quotients(1.0, values, deviation);
     }
 }
 
-state_of!(WindowScore, moments);
+state_of!(WindowScore, 0);
 
 /// The largest of the last `period` values; NaN unless all of them are present. The smallest is what
 /// the largest of the negated values is.
