@@ -242,6 +242,28 @@ def test_one_machine_in_many_threads() -> None:
     assert taking.peek((1.0,)) == (1.0,)
 
 
+def test_one_machine_in_long_and_short_calls() -> None:
+    """Those release the interpreter while they hold the machine, and these hold both."""
+    taking = machine(EMA, [20.0])
+    lengths, calls = (1, 1024, 1025, 50_000), 50
+
+    def work(bars: int) -> None:
+        x, out = np.ones(bars), np.empty(bars)
+        for _ in range(calls):
+            taking.run([x], [out])
+
+    def all_of_them() -> None:
+        threads = [threading.Thread(target=work, args=(bars,), daemon=True) for bars in lengths]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    in_time(all_of_them)
+    assert taking.bars == calls * sum(lengths)
+    assert taking.peek((1.0,)) == (1.0,)
+
+
 class Candle:
     def __init__(self, close: object) -> None:
         self.close = close

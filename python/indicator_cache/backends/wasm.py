@@ -344,8 +344,10 @@ class Machine:
         self._backend = backend
         self._instance = instance
         self._handle = handle
-        # Finalisers run at any point of any thread, even inside a call: they only leave a note.
-        weakref.finalize(self, instance.orphans.append, handle).atexit = False
+
+    def __del__(self) -> None:
+        # At any point of any thread, even inside a call, so it only leaves a note.
+        self._instance.orphans.append(self._handle)
 
     def _alone(self) -> _Instance:
         """Give exclusive use of the instance, in a ``with`` statement."""
