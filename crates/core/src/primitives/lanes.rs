@@ -85,11 +85,6 @@ pub(super) mod pair {
         a * b
     }
 
-    #[inline(always)]
-    pub(in super::super) fn sqrt(x: Lanes) -> Lanes {
-        f64x2::new(x.to_array().map(super::super::sqrt))
-    }
-
     /// Loads rows and returns their columns.
     #[inline(always)]
     pub(in super::super) fn load_turned(x: [&[f64; WIDTH]; WIDTH]) -> [Lanes; WIDTH] {
@@ -102,30 +97,6 @@ pub(super) mod pair {
         for (row, to) in f64x2::transpose(x).into_iter().zip(to) {
             store(row, to);
         }
-    }
-
-    /// How far [`shifted`] shifts.
-    pub(in super::super) type Shift = usize;
-
-    #[inline(always)]
-    pub(in super::super) fn shift(by: usize) -> Shift {
-        by
-    }
-
-    /// The last `by` numbers of one register, and the first ones of the next.
-    #[inline(always)]
-    pub(in super::super) fn shifted(by: Shift, before: Lanes, now: Lanes) -> Lanes {
-        if by == 1 {
-            f64x2::new([before.to_array()[1], now.to_array()[0]])
-        } else {
-            now
-        }
-    }
-
-    /// `a` where it is larger than `b` or NaN, else `b`.
-    #[inline(always)]
-    pub(in super::super) fn larger(a: Lanes, b: Lanes) -> Lanes {
-        (a.simd_gt(b) | a.is_nan()).select(a, b)
     }
 
     /// The larger magnitude of two, of which the first is none below zero; whatever where one is NaN.

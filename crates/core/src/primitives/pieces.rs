@@ -113,12 +113,6 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub(super) const PORTABLE: Self = Self {
-        means: on_pairs::means,
-        moments: on_pairs::moments,
-        largest: on_pairs::largest,
-    };
-
     #[cfg(target_arch = "x86_64")]
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -487,8 +481,6 @@ macro_rules! pieces {
         }
     };
 }
-
-pieces!(on_pairs, pair);
 
 #[cfg(target_arch = "x86_64")]
 pieces!(on_fours, avx2, #[target_feature(enable = "avx2")]);

@@ -310,7 +310,7 @@ pub struct Isa {
     group: usize,
     groups: fn(&mut Ewm, &[f64], &mut [f64]) -> bool,
     means: fn(&mut [&mut Ewm; MEANS], &[f64], &mut [&mut [f64]; MEANS]),
-    pub(super) pieces: Pieces,
+    pub(super) pieces: Option<Pieces>,
     quotients: Quotients,
     changes: Changes,
 }
@@ -333,7 +333,7 @@ impl Isa {
         group: on_pairs::GROUP,
         groups: on_pairs::groups,
         means: on_pairs::means,
-        pieces: Pieces::PORTABLE,
+        pieces: None,
         quotients: quotient::quotients,
         changes: quotient::changes,
     };
@@ -353,7 +353,7 @@ impl Isa {
             group: on_fours::GROUP,
             groups: |ewm, x, out| on_fours::groups(ewm, x, out),
             means: |ewms, x, out| on_fours::means(ewms, x, out),
-            pieces: Pieces::avx2(),
+            pieces: Some(Pieces::avx2()),
             quotients: |scale, a, b| quotient::quotients(scale, a, b),
             changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
         }
@@ -373,7 +373,7 @@ impl Isa {
             group: on_eights::GROUP,
             groups: |ewm, x, out| on_eights::groups(ewm, x, out),
             means: |ewms, x, out| on_eights::means(ewms, x, out),
-            pieces: Pieces::avx512(),
+            pieces: Some(Pieces::avx512()),
             quotients: |scale, a, b| quotient::avx512::quotients(scale, a, b),
             changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
         }

@@ -46,8 +46,8 @@ trait Fold<const P: usize> {
     fn finished(result: [f64; P], _: f64) -> [f64; P] {
         result
     }
-    /// How chunks are taken.
-    fn chunks(isa: Isa) -> Take<P>;
+    /// How calm chunks are taken, if not like others.
+    fn chunks(isa: Isa) -> Option<Take<P>>;
 }
 
 #[derive(Clone)]
@@ -79,8 +79,8 @@ impl Fold<1> for Means {
         [joint.mean(newer, older * joint.scale)]
     }
 
-    fn chunks(isa: Isa) -> Take<1> {
-        isa.pieces.means
+    fn chunks(isa: Isa) -> Option<Take<1>> {
+        isa.pieces.map(|pieces| pieces.means)
     }
 }
 
@@ -120,8 +120,8 @@ impl Fold<2> for Moments {
         on_ones::finished_moments(result, per_degree)
     }
 
-    fn chunks(isa: Isa) -> Take<2> {
-        isa.pieces.moments
+    fn chunks(isa: Isa) -> Option<Take<2>> {
+        isa.pieces.map(|pieces| pieces.moments)
     }
 }
 
@@ -155,8 +155,8 @@ impl Fold<1> for Largest {
         Self::extended(newer, older, joint)
     }
 
-    fn chunks(isa: Isa) -> Take<1> {
-        isa.pieces.largest
+    fn chunks(isa: Isa) -> Option<Take<1>> {
+        isa.pieces.map(|pieces| pieces.largest)
     }
 }
 
@@ -251,8 +251,9 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             row[0] = *small;
             row[0].rotate_left(phase);
         }
+        let take = F::chunks(isa).filter(|_| calm);
         // Windows that are put together on the spot need no rows.
-        let at_once = if calm && self.long.is_empty() {
+        let at_once = if take.is_some() && self.long.is_empty() {
             x.len()
         } else {
             CHUNKS
@@ -260,7 +261,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         for (number, x) in x.chunks(at_once).enumerate() {
             let at = number * at_once;
             let out = out.each_mut().map(|out| &mut out[at..at + x.len()]);
-            self.some_chunks(isa, x, out, &mut rows, calm);
+            self.some_chunks(take, x, out, &mut rows, calm);
         }
         for (row, small) in rows
             .as_flattened()
@@ -280,7 +281,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     #[inline(always)]
     fn some_chunks(
         &mut self,
-        isa: Isa,
+        take: Option<Take<P>>,
         x: &[[f64; CHUNK]],
         mut out: [&mut [[f64; CHUNK]]; P],
         rows: &mut [[Row; P]; SMALL],
@@ -288,12 +289,13 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     ) {
         let count = x.len();
         let short = self.steps.partition_point(|step| step.level < SMALL);
-        let (short, kept) = (&self.steps[..short], self.kept);
+        let short = &self.steps[..short];
         let per_degree = self.long.is_empty().then_some(self.per_degree);
-        if calm {
-            F::chunks(isa)(x, rows, kept, short, per_degree, &mut out);
+        if let Some(take) = take {
+            take(x, rows, self.kept, short, per_degree, &mut out);
         } else {
-            F::chunks(isa)(x, rows, kept, &[], None, &mut out);
+            let top = self.period.ilog2() as usize;
+            form::<F, P>(x, &mut rows[..SMALL.min(1 + top)]);
             for step in short {
                 let pieces = rows[step.level]
                     .each_ref()
@@ -319,6 +321,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
 
     /// Goes on with the pieces of more bars than a chunk has. They are formed in rows of shorter ones that are
     /// not needed any more, except for what those begin with.
+    #[inline(always)]
     fn longer(
         &mut self,
         mut out: [&mut [[f64; CHUNK]]; P],
@@ -439,6 +442,39 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             left -= inputs.len();
         }
         Ok(())
+    }
+}
+
+/// Forms the pieces of some chunks, as [`super::pieces`] does, row by row.
+#[inline(always)]
+fn form<F: Fold<P>, const P: usize>(x: &[[f64; CHUNK]], rows: &mut [[Row; P]]) {
+    for (chunk, x) in x.iter().enumerate() {
+        for (t, &x) in x.iter().enumerate() {
+            for (row, leaf) in rows[0].iter_mut().zip(F::leaf(x)) {
+                row[1 + chunk][t] = leaf;
+            }
+        }
+    }
+    let bars = x.as_flattened().len();
+    for level in 1..rows.len() {
+        let (shorter, longer) = rows.split_at_mut(level);
+        let len = 1 << (level - 1);
+        let [shorter, longer] = [&mut shorter[level - 1], &mut longer[0]];
+        let older = shorter
+            .each_ref()
+            .map(|row| &row.as_flattened()[CHUNK - len..][..bars]);
+        let newer = shorter
+            .each_ref()
+            .map(|row| &row.as_flattened()[CHUNK..][..bars]);
+        let pieces = longer
+            .each_mut()
+            .map(|row| &mut row.as_flattened_mut()[CHUNK..][..bars]);
+        for t in 0..bars {
+            let piece = F::join(older.map(|row| row[t]), newer.map(|row| row[t]));
+            for p in 0..P {
+                pieces[p][t] = piece[p];
+            }
+        }
     }
 }
 
