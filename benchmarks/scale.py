@@ -66,15 +66,22 @@ class Sum(NamedTuple):
         return Sum(self.number + other.number, (self.bits + other.bits) % 2**64)
 
 
+#: What stands for null, whatever an engine has left in its place.
+NOTHING = int(np.array(np.nan).view(np.uint64))
+
+
 def summed(table: Any) -> Sum:  # noqa: ANN401 - anything that pyarrow takes
-    """Add up the bits of all results, as whole numbers."""
+    """Add up the bits of all results, as whole numbers, reading every byte once."""
     arrow = table if isinstance(table, pa.Table) else pa.table(table)
     total = Sum(0, 0)
     for name in arrow.column_names:
         if name not in {"symbol", "timestamp"}:
             for chunk in arrow[name].chunks:
-                bits = chunk.to_numpy(zero_copy_only=False).view(np.uint64)
+                bits = np.frombuffer(chunk.buffers()[1], np.uint64)[chunk.offset :][: len(chunk)]
                 total += Sum(len(bits), int(bits.sum(dtype=np.uint64)))
+                if chunk.null_count:
+                    nulls = bits[chunk.is_null().to_numpy(zero_copy_only=False)]
+                    total += Sum(0, NOTHING * len(nulls) - int(nulls.sum(dtype=np.uint64)))
     return total
 
 

@@ -233,9 +233,9 @@ def test_refusals(changes: dict[str, Any], error: type[Exception], words: str) -
 def test_nothing_is_computed_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
 
-    def counted(name: str, columns: Any, params: Sequence[Any]) -> Any:  # noqa: ANN401
+    def counted(name: str, columns: Any, params: Sequence[Any], room: Any) -> Any:  # noqa: ANN401
         computed.append(len(params))
-        return compute_many(name, columns, params)
+        return compute_many(name, columns, params, room)
 
     monkeypatch.setattr(_sweep, "compute_many", counted)
     planned = ic.sweep(BARS, ["ema:1..100"], max_bytes=5 * 3200)
@@ -480,9 +480,9 @@ def test_what_cannot_be_written_leaves_nothing(
 def test_a_slow_reader_does_not_make_threads_run_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
 
-    def counted(name: str, columns: Any, params: Sequence[Any]) -> Any:  # noqa: ANN401
+    def counted(name: str, columns: Any, params: Sequence[Any], room: Any) -> Any:  # noqa: ANN401
         begun.append(len(params))
-        return compute_many(name, columns, params)
+        return compute_many(name, columns, params, room)
 
     monkeypatch.setattr(_sweep, "compute_many", counted)
     room = 3 * 3200

@@ -21,6 +21,7 @@ from ._numbers import whole
 from ._plan import Family, Grid, Problems, families, grid_of, inputs_of
 from ._progress import Counter, counting
 from ._requests import Request
+from ._room import MOST_BYTES, Room, process_room
 from ._series import read_series
 from .errors import IndicatorCacheError, ParameterError, SchemaError
 from .spec import Value
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "OneSeries", "Sweep", "SweepResult", "sweep"]
 
-#: Results that are held at a time unless the caller says otherwise, in bytes.
-MAX_BYTES = 1 << 28
+#: Results that are held at a time unless the caller says otherwise, in bytes: as many as there is
+#: room for, so that all of it is used again and again.
+MAX_BYTES = MOST_BYTES
 
-#: What is computed in one go: enough for whatever is done side by side, and no more than this many
-#: bytes, so that threads end together and an interrupt does not wait.
+#: What is computed in one go: a multiple of what is done side by side, and no more than this many
+#: bytes if that is possible, so that threads end together and an interrupt does not wait.
 _SIDE_BY_SIDE = 16
 _BLOCK_BYTES = 1 << 23
 
@@ -76,12 +78,15 @@ class _Block(NamedTuple):
 
     series: OneSeries
     family: Family
+    room: Room
 
     def compute(self) -> list[SweepResult]:
         """Compute them."""
         spec = self.family.spec
         columns = [self.series.columns[name] for name in self.family.inputs]
-        computed = compute_many(spec.name, columns, self.family.params)
+        shape = len(spec.outputs), self.series.bars
+        outputs = [[*self.room.empty(*shape)] for _ in self.family.members]
+        computed = compute_many(spec.name, columns, self.family.params, outputs)
         return [
             SweepResult(
                 self.series.key, spec.name, member.values, member.source, results(spec, [*outputs])
@@ -123,8 +128,9 @@ def sweep(
     threads
         How many blocks of results are computed at once. It changes no result and no order.
     max_bytes
-        Bound for results that are computed and not yet handed over. Those that the caller keeps are
-        the caller's.
+        Bound for results that are computed and not yet handed over; those that the caller keeps
+        are the caller's. The memory of those that are dropped is used again: within this bound when
+        it is given, and otherwise as by :func:`compute`.
     progress
         True shows a bar, for which tqdm or rich is needed (the extra ``progress``). A function is
         called with the number of results so far and in all.
@@ -263,12 +269,16 @@ class Sweep:
     def _blocks(self, series: Sequence[OneSeries]) -> Iterator[_Block]:
         share = self.max_bytes // _in_flight(self.threads)
         groups = families(self.requests)
+        # Whoever gives a bound has all that is kept within it, and nothing kept in the end.
+        room = process_room if self.max_bytes == MAX_BYTES else Room(self.max_bytes)
         for one in series:
             for family in groups:
                 size = max(_bytes_of(one, family.members[0]), 1)
                 members = min(share // size, max(_BLOCK_BYTES // size, _SIDE_BY_SIDE))
+                members -= members % _SIDE_BY_SIDE if members > _SIDE_BY_SIDE else 0
                 for at in range(0, len(family.members), members):
-                    yield _Block(one, family._replace(members=family.members[at : at + members]))
+                    some = family.members[at : at + members]
+                    yield _Block(one, family._replace(members=some), room)
 
     def _in_turn(self, blocks: Iterator[_Block]) -> Generator[list[SweepResult]]:
         return (block.compute() for block in blocks)
