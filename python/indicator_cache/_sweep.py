@@ -27,7 +27,11 @@ from .errors import IndicatorCacheError, ParameterError, SchemaError
 from .spec import Value
 
 if TYPE_CHECKING:
+    import os
+
     from ._parquet import Written
+    from .store import Store
+    from .store._link import SweepLink
 
 __all__ = ["MAX_BYTES", "OneSeries", "Sweep", "SweepResult", "sweep"]
 
@@ -79,14 +83,24 @@ class _Block(NamedTuple):
     series: OneSeries
     family: Family
     room: Room
+    link: SweepLink | None
 
     def compute(self) -> list[SweepResult]:
-        """Compute them."""
-        spec = self.family.spec
-        columns = [self.series.columns[name] for name in self.family.inputs]
+        """Compute them, or take them from the store."""
+        spec, params = self.family.spec, self.family.params
+        inputs = {name: self.series.columns[name] for name in self.family.inputs}
         shape = len(spec.outputs), self.series.bars
-        outputs = [[*self.room.empty(*shape)] for _ in self.family.members]
-        computed = compute_many(spec.name, columns, self.family.params, outputs)
+        computed: Sequence[Sequence[FloatArray]]
+        if self.link is None:
+            outputs = [[*self.room.empty(*shape)] for _ in params]
+            computed = compute_many(spec.name, [*inputs.values()], params, outputs)
+        else:
+            computed = [
+                self.link.result(
+                    spec, one, self.series.key, inputs, lambda: self.room.empty(*shape)
+                )
+                for one in params
+            ]
         return [
             SweepResult(
                 self.series.key, spec.name, member.values, member.source, results(spec, [*outputs])
@@ -104,6 +118,7 @@ def sweep(
     threads: int = 1,
     max_bytes: int = MAX_BYTES,
     progress: bool | Counter = False,
+    store: Store | str | os.PathLike[str] | None = None,
 ) -> Sweep:
     """Compute indicators for many parameters, lazily.
 
@@ -134,6 +149,10 @@ def sweep(
     progress
         True shows a bar, for which tqdm or rich is needed (the extra ``progress``). A function is
         called with the number of results so far and in all.
+    store
+        A :class:`Store`, or the path of one, from which results are taken and where those that had
+        to be computed are left, for caches and further sweeps. Results are read-only then. It is
+        for indicators that cost more than reading a file does: see docs/store.md.
 
     Returns
     -------
@@ -149,9 +168,10 @@ def sweep(
     SchemaError
         When a key is null, or timestamps do not increase.
     ParameterError
-        When `threads` or `max_bytes` is not allowed, or `max_bytes` is too little for a result.
+        When `threads`, `max_bytes` or `store` is not allowed, or `max_bytes` is too little for a
+        result.
     ImportError
-        When a library that is needed for `by` or `progress` is not installed.
+        When a library that is needed for `by`, `progress` or `store` is not installed.
 
     Examples
     --------
@@ -178,7 +198,8 @@ def sweep(
     if room is None or room < least:
         expected = f"a number of bytes from {least} on, what {_in_flight(workers)} results take"
         raise ParameterError("max_bytes", max_bytes, expected)
-    return Sweep(series, requests, keys, workers, room, progress)
+    link = None if store is None else _linked(store)
+    return Sweep(series, requests, keys, workers, room, progress, link)
 
 
 class Sweep:
@@ -195,6 +216,7 @@ class Sweep:
         threads: int,
         max_bytes: int,
         progress: bool | Counter,  # noqa: FBT001 - one of the public function's, which has a name
+        link: SweepLink | None,
     ) -> None:
         self.series = series
         self.requests = requests
@@ -202,6 +224,7 @@ class Sweep:
         self.threads = threads
         self.max_bytes = max_bytes
         self._progress = progress
+        self._link = link
 
     def __len__(self) -> int:
         """Return the number of results."""
@@ -278,7 +301,7 @@ class Sweep:
                 members -= members % _SIDE_BY_SIDE if members > _SIDE_BY_SIDE else 0
                 for at in range(0, len(family.members), members):
                     some = family.members[at : at + members]
-                    yield _Block(one, family._replace(members=some), room)
+                    yield _Block(one, family._replace(members=some), room, self._link)
 
     def _in_turn(self, blocks: Iterator[_Block]) -> Generator[list[SweepResult]]:
         return (block.compute() for block in blocks)
@@ -299,6 +322,13 @@ class Sweep:
         finally:
             # Also when the loop over the results is left, or interrupted.
             pool.shutdown(cancel_futures=True)
+
+
+def _linked(store: Store | str | os.PathLike[str]) -> SweepLink:
+    from .store import Store
+    from .store._link import SweepLink
+
+    return SweepLink(store if isinstance(store, Store) else Store(store))
 
 
 def _in_flight(threads: int) -> int:
