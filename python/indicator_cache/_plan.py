@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from ._frames import FIELDS
@@ -116,14 +117,21 @@ def requests_of(texts: Sequence[str], source: str, problems: Problems) -> list[R
     requests: dict[str, Request] = {}
     for text in texts:
         try:
-            request = parse(text, source)
+            request, name = _parsed(text, source)
         except RequestError as error:
             problems.add(RequestError(f"{text!r}: {error}"))
         else:
-            requests.setdefault(request.columns[0], request)
+            requests.setdefault(name, request)
     if not texts:
         problems.add(RequestError("expected at least one indicator, got none"))
     return list(requests.values())
+
+
+#: Engines ask for the same over and over, group by group.
+@lru_cache(maxsize=1024)
+def _parsed(text: str, source: str) -> tuple[Request, str]:
+    request = parse(text, source)
+    return request, request.columns[0]
 
 
 # --- grids ---
