@@ -279,7 +279,7 @@ def test_a_sweep_may_be_left_and_begun_again() -> None:
 STORED: dict[str, dict[str, object]] = {
     "ema": {"period": range(2, 20)},
     "macd": {"fast": [5, 8]},
-    "choppiness": {},
+    "atr": {},
 }
 
 
