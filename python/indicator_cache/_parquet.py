@@ -180,10 +180,12 @@ def _write(
     counted = {"bar": pa.array(np.arange(series.bars))}
     if series.times is not None:
         counted["timestamp"] = pyarrow_times(series.times, series.zone)
-    fields = [pa.field(name, array.type) for name, array in keys.items()]
-    fields.append(pa.field("result", pa.dictionary(pa.int32(), pa.string())))
-    fields += [pa.field(name, array.type) for name, array in counted.items()]
-    fields.append(pa.field("value", pa.float64()))
+    kinds = {name: array.type for name, array in keys.items()}
+    kinds["result"] = pa.dictionary(pa.int32(), pa.string())
+    kinds |= {name: array.type for name, array in counted.items()}
+    kinds["value"] = pa.float64()
+    # What is never null is written sooner when that is said.
+    fields = [pa.field(name, kind, name in {"timestamp", "value"}) for name, kind in kinds.items()]
     schema = pa.schema(fields, metadata=dict(made_of))
     with pq.ParquetWriter(
         file,
