@@ -145,14 +145,9 @@ def dask(files: list[str], workers: int) -> Iterator[Callable[[], Sum]]:
     """Partitions that are files."""
     import dask.dataframe as dd
     import pandas as pd
-    from dask import config
     from distributed import Client, LocalCluster
 
     from indicator_cache.engines.dask import compute
-
-    # Dask has workers give memory back to the system after every result, and ask for it again.
-    for threshold in ("TRIM", "MMAP"):
-        config.set({f"distributed.nanny.pre-spawn-environ.MALLOC_{threshold}_THRESHOLD_": 2**30})
 
     def rows(frame: Any) -> Any:  # noqa: ANN401
         columns = [frame[name] for name in frame if name not in {"symbol", "timestamp"}]
