@@ -32,6 +32,9 @@ Grid: TypeAlias = (
     Sequence[str] | Mapping[str, Mapping[str, object] | Sequence[Mapping[str, object]]]
 )
 
+#: Engines ask for the same over and over, group by group.
+_parse_once = lru_cache(maxsize=1024)(parse)
+
 #: More points in a range than anybody means.
 _MOST_POINTS = 1_000_000
 
@@ -117,21 +120,14 @@ def requests_of(texts: Sequence[str], source: str, problems: Problems) -> list[R
     requests: dict[str, Request] = {}
     for text in texts:
         try:
-            request, name = _parsed(text, source)
+            request = _parse_once(text, source)
         except RequestError as error:
             problems.add(RequestError(f"{text!r}: {error}"))
         else:
-            requests.setdefault(name, request)
+            requests.setdefault(request.columns[0], request)
     if not texts:
         problems.add(RequestError("expected at least one indicator, got none"))
     return list(requests.values())
-
-
-#: Engines ask for the same over and over, group by group.
-@lru_cache(maxsize=1024)
-def _parsed(text: str, source: str) -> tuple[Request, str]:
-    request = parse(text, source)
-    return request, request.columns[0]
 
 
 # --- grids ---
