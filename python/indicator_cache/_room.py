@@ -32,6 +32,9 @@ MOST_BYTES = 1 << 29
 #: Bytes from which on blocks are remembered. The C library keeps smaller ones with the process.
 _LEAST_BYTES = 1 << 18
 
+#: Values in a line of the processor's cache.
+_LINE = 8
+
 #: How many blocks of a size are looked at. Those that were given out first are mostly the first
 #: to be free, and where a caller keeps all results any look is in vain.
 _LOOKS = 16
@@ -41,26 +44,35 @@ class Room:
     """Blocks of memory that were given out, up to so many bytes."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+        # What rounding adds is no memory yet, since nothing is written to it.
+        self._most_bytes = most_bytes * 9 // 8
         self._lock = threading.Lock()
         #: By length; the lengths in the order of their last use, the blocks of each likewise.
         self._blocks: dict[int, deque[FloatArray]] = {}
         self._bytes = 0
 
     def empty(self, rows: int, columns: int) -> FloatArray:
-        """Return an array whose values are whatever they are."""
-        values = rows * columns
-        length = _rounded(values)
-        kept = _FREE is not None and _LEAST_BYTES <= 8 * length <= self._most_bytes
+        """Return an array whose values are whatever they are.
+
+        Unless it is small, each row begins at a multiple of 64 bytes: of stores of wide registers
+        that begin elsewhere, many are to two lines of the processor's cache.
+        """
+        if 8 * rows * columns < _LEAST_BYTES:
+            return np.empty((rows, columns))
+        step = columns + -columns % _LINE
+        length = _rounded(rows * step + _LINE)
+        kept = _FREE is not None and 8 * length <= self._most_bytes
         # Not to wait for another thread, nor for this one, where a garbage collection in here has
         # a finalizer of somebody's ask for room.
-        if not kept or not self._lock.acquire(blocking=False):
-            return np.empty((rows, columns))
-        try:
-            block = self._block(length)
-        finally:
-            self._lock.release()
-        return block[:values].reshape(rows, columns)
+        if kept and self._lock.acquire(blocking=False):
+            try:
+                block = self._block(length)
+            finally:
+                self._lock.release()
+        else:
+            block = np.empty(length)
+        begin = -(block.ctypes.data // 8) % _LINE
+        return block[begin : begin + rows * step].reshape(rows, step)[:, :columns]
 
     def _block(self, length: int) -> FloatArray:
         blocks = self._blocks.pop(length, None) or deque()
