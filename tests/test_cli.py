@@ -151,6 +151,18 @@ def test_parquet_in_and_out_keeps_columns_and_types(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [source, target]
 
 
+def test_zeros_in_front_stay(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    # The zeros come after what types are guessed from.
+    plain = "".join(f"5930,{at},7\n" for at in range(100_000))
+    source.write_text(f"symbol,close,lot\n{plain}005930,1,7\n", encoding="utf-8")
+    assert main(["compute", str(source), "-i", "sma:1", "-o", str(target)]) == 0
+    table = pq.read_table(target)
+    assert table.column("symbol")[-1].as_py() == "005930"
+    assert table.column(2).type == "int64"
+    assert table.column("sma_1").to_pylist() == [*map(float, range(100_000)), 1.0]
+
+
 def test_whole_numbers_at_the_beginning_of_a_csv_say_nothing_of_the_rest(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv.gz", tmp_path / "out.parquet"
     rows = 300_000  # beyond the first block, from which types are guessed

@@ -106,6 +106,16 @@ def test_forms_of_datasets(form: str, tmp_path: Path) -> None:
         assert found.equals(right)
 
 
+def test_series_called_by_numbers(tmp_path: Path) -> None:
+    path, out = tmp_path / "bars.csv", tmp_path / "out"
+    path.write_text("Code,close\n005930,1\n005930,2\n5930,3\n", encoding="utf-8")
+    assert main(["sweep", str(path), "-i", "sma:1", "--by", "code", "-o", str(out)]) == 0
+    assert {*contents(out)} == {"code=005930.parquet", "code=5930.parquet"}
+    table = pq.read_table(out / "code=005930.parquet", partitioning=None)
+    assert table.column("code").to_pylist() == ["005930", "005930"]
+    assert table.column("value").to_pylist() == [1.0, 2.0]
+
+
 def test_one_series_and_several_columns(tmp_path: Path) -> None:
     path, out = tmp_path / "bars.parquet", tmp_path / "out"
     pq.write_table(pa.table({**SERIES["GE"], "a": ["x", "y"] * 128, "b": [1] * 256}), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import signal
@@ -85,6 +86,35 @@ def test_several_columns_tell_series_apart() -> None:
     result = ic.compute(table, ["sma:2"], by=["venue", "id"])
     assert result.column_names == ["venue", "id", "sma_2"]
     assert result["sma_2"].to_pylist() == [None, None, None, 15.0, 2.0, 25.0]
+
+
+DAYS = [dt.date(2024, 1, day) for day in (1, 2, 3)]
+
+KEYS: list[tuple[pa.DataType, list[Any]]] = [
+    *((kind, ["a", "b", "c"]) for kind in (pa.string(), pa.large_string(), pa.string_view())),
+    *((kind, [b"a", b"b", b"c"]) for kind in (pa.binary(), pa.binary(1), pa.binary_view())),
+    (pa.dictionary(pa.int8(), pa.string()), ["a", "b", "c"]),
+    (pa.int16(), [7, -7, 0]),
+    (pa.float64(), [7.0, float("nan"), 0.5]),
+    (pa.float16(), [*map(np.float16, [7, 1, 0.5])]),
+    (pa.date32(), DAYS),
+    (pa.timestamp("us"), [dt.datetime.combine(day, dt.time()) for day in DAYS]),
+]
+
+
+@pytest.mark.parametrize(("kind", "names"), KEYS, ids=[str(kind) for kind, _ in KEYS])
+@pytest.mark.parametrize("order", [[0, 0, 0, 1, 1, 2], [2, 0, 1, 0, 2, 0]])
+def test_kinds_of_keys(kind: pa.DataType, names: list[Any], order: list[int]) -> None:
+    # Each chunk with a part of the rows, and a dictionary of its own if it has one.
+    parts = [pa.array([names[at] for at in some], kind) for some in (order[:2], order[2:])]
+    values = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+    table = pa.table({"key": pa.chunked_array(parts), "close": values})
+    last: dict[int, float] = {}
+    wanted = []
+    for at, value in zip(order, values, strict=True):
+        wanted.append((last[at] + value) / 2 if at in last else None)
+        last[at] = value
+    assert ic.compute(table, ["sma:2"], by="key")["sma_2"].to_pylist() == wanted
 
 
 def test_one_series() -> None:

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import indicator_cache as ic
-from indicator_cache import _parquet, _sweep
+from indicator_cache import _parquet, _sweep, backends
 from indicator_cache._many import compute_many
 from indicator_cache._parquet import file_names
+from indicator_cache.errors import StoreWarning
 
 from .bars import with_gaps
 from .panel import SERIES, expected, panel
@@ -233,9 +234,9 @@ def test_refusals(changes: dict[str, Any], error: type[Exception], words: str) -
 def test_nothing_is_computed_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
 
-    def counted(name: str, columns: Any, params: Sequence[Any]) -> Any:  # noqa: ANN401
+    def counted(name: str, columns: Any, params: Sequence[Any], room: Any) -> Any:  # noqa: ANN401
         computed.append(len(params))
-        return compute_many(name, columns, params)
+        return compute_many(name, columns, params, room)
 
     monkeypatch.setattr(_sweep, "compute_many", counted)
     planned = ic.sweep(BARS, ["ema:1..100"], max_bytes=5 * 3200)
@@ -271,6 +272,89 @@ def test_a_sweep_may_be_left_and_begun_again() -> None:
     for _ in planned:
         break
     assert as_bytes(planned) == as_bytes(ic.sweep(BARS, ["ema:1..50"]))
+
+
+# --- a store ---
+
+STORED: dict[str, dict[str, object]] = {
+    "ema": {"period": range(2, 20)},
+    "macd": {"fast": [5, 8]},
+    "atr": {},
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("backend", ["native", "wasm", "python"])
+def test_what_was_computed_once_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, threads: int
+) -> None:
+    plain = ic.sweep(BARS, STORED, sources=["close", "high"])
+    with ic.use_backend(backend):
+        first = ic.Store(tmp_path)
+        options: dict[str, Any] = {"sources": ["close", "high"], "threads": threads}
+        kept = as_bytes(ic.sweep(BARS, STORED, store=first, **options))
+    assert kept == as_bytes(plain)
+    assert first.stats()[:3] == (0, len(plain), len(plain))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("computed something")
+
+    second = ic.Store(tmp_path)
+    monkeypatch.setattr(type(backends.active()), "begin", refuse)
+    results = [*ic.sweep(BARS, STORED, store=second, **options)]
+    assert as_bytes(results) == kept
+    assert second.stats()[:3] == (len(plain), 0, 0)
+    assert not any(array.flags.writeable for one in results for array in one.columns.values())
+
+
+def test_sweeps_and_caches_share_a_store(tmp_path: Path) -> None:
+    for one in ic.sweep(BARS, ["ema:20", "macd"], store=tmp_path):
+        assert not any(array.flags.writeable for array in one.columns.values())
+    first = {name: column[:-50] for name, column in BARS.items()}
+    [*ic.sweep(first, ["macd"], store=tmp_path)]
+    cache = ic.IndicatorCache({"M1": {"bid": BARS}}, store=tmp_path)
+    assert cache.store is not None
+    ema = cache.ema("M1", "bid", "close", 20)
+    assert cache.store.stats()[:3] == (1, 0, 0)
+    cache.atr("M1", "bid", 14)
+    found, _ = ic.sweep({"M1": {"bid": BARS}}, ["ema:20", "atr:14"], store=cache.store)
+    assert found.result.tobytes() == ema.tobytes()
+    assert cache.store.stats()[:3] == (3, 1, 1)
+    # The state is there too, from which a cache goes on.
+    cache = ic.IndicatorCache({"M1": {"bid": first}}, store=tmp_path)
+    cache.macd("M1", "bid", "close", 12, 26, 9)
+    assert cache.store is not None
+    assert cache.store.stats().hits == 1
+    cache.append({"M1": {"bid": {name: column[-50:] for name, column in BARS.items()}}})
+    got = cache.macd("M1", "bid", "close", 12, 26, 9)
+    (wanted,) = ic.sweep(BARS, ["macd"])
+    assert [*map(bytes, got)] == [*map(bytes, wanted.result)]
+
+
+def test_a_damaged_file_is_no_reason_to_fail(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    wanted = as_bytes(ic.sweep(BARS, ["ema:20", "sma:5"], store=store))
+    damaged = next(store.glob("??/*.npy"))
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.warns(StoreWarning, match="computed anew"):
+        assert as_bytes(ic.sweep(BARS, ["ema:20", "sma:5"], store=store)) == wanted
+    assert as_bytes(ic.sweep(BARS, ["ema:20", "sma:5"], store=store)) == wanted
+
+
+def test_a_store_for_files_and_for_no_bars(tmp_path: Path) -> None:
+    planned = ic.sweep(panel(), ["ema:5..7"], by="symbol", store=tmp_path / "store")
+    planned.to_parquet(tmp_path / "first")
+    again = ic.sweep(panel(), ["ema:5..7"], by="symbol", store=tmp_path / "store")
+    again.to_parquet(tmp_path / "second")
+    names = {path.name for path in (tmp_path / "first").iterdir()}
+    assert names == {path.name for path in (tmp_path / "second").iterdir()}
+    for name in names:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    files = len([*(tmp_path / "store").glob("??/*.npy")])
+    assert files == len(again)
+    (nothing,) = ic.sweep({"close": []}, ["ema"], store=tmp_path / "store")
+    assert len(nothing.result) == 0
+    assert len([*(tmp_path / "store").glob("??/*.npy")]) == files
 
 
 # --- progress ---
@@ -480,9 +564,9 @@ def test_what_cannot_be_written_leaves_nothing(
 def test_a_slow_reader_does_not_make_threads_run_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
 
-    def counted(name: str, columns: Any, params: Sequence[Any]) -> Any:  # noqa: ANN401
+    def counted(name: str, columns: Any, params: Sequence[Any], room: Any) -> Any:  # noqa: ANN401
         begun.append(len(params))
-        return compute_many(name, columns, params)
+        return compute_many(name, columns, params, room)
 
     monkeypatch.setattr(_sweep, "compute_many", counted)
     room = 3 * 3200

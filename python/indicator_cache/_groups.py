@@ -21,6 +21,7 @@ from ._frames import check_order
 from ._many import compute_many
 from ._plan import Problems, families, inputs_of, requests_of
 from ._requests import Request
+from ._room import process_room
 from ._table import library, pyarrow_column
 from .errors import SchemaError
 
@@ -131,7 +132,9 @@ class Grouped(NamedTuple):
 
 def _results(requests: list[Request], grouped: Grouped) -> dict[str, FloatArray]:
     rows = grouped.bounds[-1]
-    room = {name: np.empty(rows) for request in requests for name in request.columns}
+    names = [name for request in requests for name in request.columns]
+    # Each by itself, so that a caller who keeps one column does not keep all of them.
+    room = {name: process_room.empty(1, rows)[0] for name in names}
     work = []
     for family in families(requests):
         inputs = [grouped.columns[name] for name in family.inputs]
@@ -239,12 +242,12 @@ def read_grouped(table: Table, by: tuple[str, ...], needed: Sequence[str]) -> Gr
         times, zone = _arrow.times(_column(table, "timestamp"), "timestamp")
         if "new_bar" in table.column_names:
             repeats = ~_arrow.flags(_column(table, "new_bar"), "new_bar")
-    keys, codes = _keys(table, by)
-    bounds = [0, *np.cumsum(np.bincount(codes, minlength=len(keys))).tolist()]
-    order = None
-    # Codes are given out in order of appearance: where they never go back, series are in one piece.
-    if (codes[1:] < codes[:-1]).any():
-        order = np.argsort(codes, kind="stable")
+    keys, starts, codes = _runs(table, by)
+    bounds, order = [*starts.tolist(), len(table)], None
+    if len(starts) > len(keys):
+        rows = np.repeat(codes, np.diff(bounds))
+        bounds = [0, *np.cumsum(np.bincount(rows, minlength=len(keys))).tolist()]
+        order = np.argsort(rows, kind="stable")
         columns = {name: column[order] for name, column in columns.items()}
         times = None if times is None else times[order]
         repeats = None if repeats is None else repeats[order]
@@ -258,28 +261,57 @@ def _column(table: Table, name: str) -> _arrow.Column:
     return _arrow.read_column(table.column(name), name)
 
 
-def _keys(table: Table, by: tuple[str, ...]) -> tuple[list[Any], IndexArray]:
-    """Return the names of the series, and for each row which of them it is of."""
-    codes = np.zeros(len(table), np.intp)
+def _runs(table: Table, by: tuple[str, ...]) -> tuple[list[Any], IndexArray, IndexArray]:
+    """Return the names of the series, where rows of one follow those of another, and of which.
+
+    Series come in the order in which they first appear. Mostly each is in one piece, so that there
+    is little to look at but whether a row is of the same series as the one before.
+    """
+    rows = len(table)
     if not by:
-        return [None] if len(table) else [], codes
-    parts = [_encoded(table.column(name), name) for name in by]
+        return [None] * min(rows, 1), np.zeros(min(rows, 1), np.intp), np.zeros(1, np.intp)
+    columns = [_told_apart_by(table.column(name), name) for name in by]
+    begins = np.ones(rows, np.bool_)
+    if rows:
+        begins[1:] = np.logical_or.reduce([*map(_changes, columns)])
+    starts = np.flatnonzero(begins)
+    if len(starts) < rows:
+        columns = [column.take(starts) for column in columns]
+    codes = np.zeros(len(starts), np.intp)
+    parts = [_encoded(column, name) for column, name in zip(columns, by, strict=True)]
     for values, part in parts:
         codes = codes * len(values) + part
-    rows, codes = _as_they_appear(codes)
-    names = [[values[code] for code in part[rows].tolist()] for values, part in parts]
-    return names[0] if len(by) == 1 else [*zip(*names, strict=True)], codes
-
-
-def _as_they_appear(codes: IndexArray) -> tuple[IndexArray, IndexArray]:
-    """Return where each code first appears, and the codes numbered in that order."""
-    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else codes
-    # Mostly series come one after the other, and few rows are to be looked at.
-    _, first, ranked = np.unique(codes[starts], return_index=True, return_inverse=True)
+    _, first, ranked = np.unique(codes, return_index=True, return_inverse=True)
     place = np.empty_like(first)
     place[np.argsort(first)] = np.arange(len(first))
-    lengths = np.diff(np.append(starts, len(codes)))
-    return starts[np.sort(first)], np.repeat(place[ranked], lengths)
+    first = np.sort(first)
+    names = [[values[code] for code in part[first].tolist()] for values, part in parts]
+    keys = names[0] if len(by) == 1 else [*zip(*names, strict=True)]
+    return keys, starts, place[ranked]
+
+
+def _told_apart_by(column: Any, name: str) -> Any:  # noqa: ANN401 - of pyarrow
+    """Return a column of keys, after a look for null, of a type that pyarrow works with."""
+    pa = library("pyarrow", "pyarrow", "a table of many series")
+    if column.null_count:
+        row = next(at for at, value in enumerate(column) if not value.is_valid)
+        raise SchemaError(name, f"null at row {row}, which is of no series then")
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    return column.cast(pa.large_binary()) if pa.types.is_binary_view(column.type) else column
+
+
+def _changes(column: Any) -> npt.NDArray[np.bool_]:  # noqa: ANN401 - of pyarrow
+    """Return for each row but the first whether it has another key than the row before."""
+    pa = library("pyarrow", "pyarrow", "a table of many series")
+    pc = library("pyarrow.compute", "pyarrow", "a table of many series")
+    try:
+        changes = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1))
+    except pa.ArrowNotImplementedError:
+        # Not to be compared, but perhaps to be told apart.
+        return np.ones(len(column) - 1, np.bool_)
+    found: npt.NDArray[np.bool_] = changes.to_numpy()
+    return found
 
 
 def series_codes(table: Table, by: tuple[str, ...]) -> IndexArray:
@@ -290,17 +322,13 @@ def series_codes(table: Table, by: tuple[str, ...]) -> IndexArray:
     SchemaError
         When a key is null.
     """
-    return _keys(table, by)[1]
+    _, starts, codes = _runs(table, by)
+    return np.repeat(codes, np.diff(np.append(starts, len(table))))
 
 
 def _encoded(column: Any, name: str) -> tuple[list[Any], IndexArray]:  # noqa: ANN401 - of pyarrow
     """Return the values that a column can have, and which of them each row has."""
     pa = library("pyarrow", "pyarrow", "a table of many series")
-    if column.null_count:
-        row = next(at for at, value in enumerate(column) if not value.is_valid)
-        raise SchemaError(name, f"null at row {row}, which is of no series then")
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.large_string())
     if not pa.types.is_dictionary(column.type):
         try:
             column = column.dictionary_encode()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote
@@ -18,7 +19,7 @@ import numpy as np
 
 from ._files import TEMPORARY, whole_file
 from ._plan import digest
-from ._sweep import OneSeries, Sweep
+from ._sweep import OneSeries, Sweep, SweepResult
 from ._table import library, pyarrow_column, pyarrow_times
 from .errors import PlanError, SchemaError
 
@@ -66,16 +67,21 @@ def write_series(
     check_folder(folder, plan, names.values())
     _sweep_up(folder, {names[one.key] for one in sweep.series})
     done = Written([], [])
+    missing: list[tuple[OneSeries, Path, dict[bytes, bytes]]] = []
     for one in sweep.series:
         path = folder / names[one.key]
         made_of = {_PLAN: plan.encode(), _BARS: _digest_of_bars(one).encode()}
         if made_of.items() <= _metadata(path).items():
             count(len(sweep.requests))
             done.kept.append(path)
-            continue
-        with whole_file(path) as file:
-            _write(sweep, one, file, made_of, count)
-        done.written.append(path)
+        else:
+            missing.append((one, path, made_of))
+    # All in one go: threads need not wait for a file to be closed.
+    with closing(sweep.of([one for one, _, _ in missing])) as results:
+        for one, path, made_of in missing:
+            with whole_file(path) as file:
+                _write(sweep, one, islice(results, len(sweep.requests)), file, made_of, count)
+            done.written.append(path)
     return done
 
 
@@ -163,6 +169,7 @@ def _digest_of_bars(series: OneSeries) -> str:
 def _write(
     sweep: Sweep,
     series: OneSeries,
+    results: Iterable[SweepResult],
     file: BinaryIO,
     made_of: Mapping[bytes, bytes],
     count: Callable[[int], object],
@@ -173,23 +180,22 @@ def _write(
     counted = {"bar": pa.array(np.arange(series.bars))}
     if series.times is not None:
         counted["timestamp"] = pyarrow_times(series.times, series.zone)
-    fields = [pa.field(name, array.type) for name, array in keys.items()]
-    fields.append(pa.field("result", pa.dictionary(pa.int32(), pa.string())))
-    fields += [pa.field(name, array.type) for name, array in counted.items()]
-    fields.append(pa.field("value", pa.float64()))
+    kinds = {name: array.type for name, array in keys.items()}
+    kinds["result"] = pa.dictionary(pa.int32(), pa.string())
+    kinds |= {name: array.type for name, array in counted.items()}
+    kinds["value"] = pa.float64()
+    # What is never null is written sooner when that is said.
+    fields = [pa.field(name, kind, name in {"timestamp", "value"}) for name, kind in kinds.items()]
     schema = pa.schema(fields, metadata=dict(made_of))
-    with (
-        pq.ParquetWriter(
-            file,
-            schema,
-            use_dictionary=[*keys, "result"],
-            column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED"),
-            # These encodings leave little of all columns but the values, and those have no
-            # redundancy that could be found in the time that it takes to compute them.
-            compression="none",
-        ) as writer,
-        closing(sweep.of([series])) as results,
-    ):
+    with pq.ParquetWriter(
+        file,
+        schema,
+        use_dictionary=[*keys, "result"],
+        column_encoding=dict.fromkeys(counted, "DELTA_BINARY_PACKED"),
+        # These encodings leave little of all columns but the values, and those have no redundancy
+        # that could be found in the time that it takes to compute them.
+        compression="none",
+    ) as writer:
         for result in results:
             parts = []
             for name, values in result.columns.items():

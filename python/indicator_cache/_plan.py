@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from ._frames import FIELDS
@@ -30,6 +31,9 @@ __all__ = [
 Grid: TypeAlias = (
     Sequence[str] | Mapping[str, Mapping[str, object] | Sequence[Mapping[str, object]]]
 )
+
+#: Engines ask for the same over and over, group by group.
+_parse_once = lru_cache(maxsize=1024)(parse)
 
 #: More points in a range than anybody means.
 _MOST_POINTS = 1_000_000
@@ -116,7 +120,7 @@ def requests_of(texts: Sequence[str], source: str, problems: Problems) -> list[R
     requests: dict[str, Request] = {}
     for text in texts:
         try:
-            request = parse(text, source)
+            request = _parse_once(text, source)
         except RequestError as error:
             problems.add(RequestError(f"{text!r}: {error}"))
         else:

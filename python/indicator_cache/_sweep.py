@@ -21,20 +21,26 @@ from ._numbers import whole
 from ._plan import Family, Grid, Problems, families, grid_of, inputs_of
 from ._progress import Counter, counting
 from ._requests import Request
+from ._room import MOST_BYTES, Room, process_room
 from ._series import read_series
 from .errors import IndicatorCacheError, ParameterError, SchemaError
 from .spec import Value
 
 if TYPE_CHECKING:
+    import os
+
     from ._parquet import Written
+    from .store import Store
+    from .store._link import SweepLink
 
 __all__ = ["MAX_BYTES", "OneSeries", "Sweep", "SweepResult", "sweep"]
 
-#: Results that are held at a time unless the caller says otherwise, in bytes.
-MAX_BYTES = 1 << 28
+#: Results that are held at a time unless the caller says otherwise, in bytes: as many as there is
+#: room for, so that all of it is used again and again.
+MAX_BYTES = MOST_BYTES
 
-#: What is computed in one go: enough for whatever is done side by side, and no more than this many
-#: bytes, so that threads end together and an interrupt does not wait.
+#: What is computed in one go: a multiple of what is done side by side, and no more than this many
+#: bytes if that is possible, so that threads end together and an interrupt does not wait.
 _SIDE_BY_SIDE = 16
 _BLOCK_BYTES = 1 << 23
 
@@ -76,12 +82,25 @@ class _Block(NamedTuple):
 
     series: OneSeries
     family: Family
+    room: Room
+    link: SweepLink | None
 
     def compute(self) -> list[SweepResult]:
-        """Compute them."""
-        spec = self.family.spec
-        columns = [self.series.columns[name] for name in self.family.inputs]
-        computed = compute_many(spec.name, columns, self.family.params)
+        """Compute them, or take them from the store."""
+        spec, params = self.family.spec, self.family.params
+        inputs = {name: self.series.columns[name] for name in self.family.inputs}
+        shape = len(spec.outputs), self.series.bars
+        computed: Sequence[Sequence[FloatArray]]
+        if self.link is None:
+            outputs = [[*self.room.empty(*shape)] for _ in params]
+            computed = compute_many(spec.name, [*inputs.values()], params, outputs)
+        else:
+            computed = [
+                self.link.result(
+                    spec, one, self.series.key, inputs, lambda: self.room.empty(*shape)
+                )
+                for one in params
+            ]
         return [
             SweepResult(
                 self.series.key, spec.name, member.values, member.source, results(spec, [*outputs])
@@ -99,6 +118,7 @@ def sweep(
     threads: int = 1,
     max_bytes: int = MAX_BYTES,
     progress: bool | Counter = False,
+    store: Store | str | os.PathLike[str] | None = None,
 ) -> Sweep:
     """Compute indicators for many parameters, lazily.
 
@@ -123,11 +143,16 @@ def sweep(
     threads
         How many blocks of results are computed at once. It changes no result and no order.
     max_bytes
-        Bound for results that are computed and not yet handed over. Those that the caller keeps are
-        the caller's.
+        Bound for results that are computed and not yet handed over; those that the caller keeps
+        are the caller's. The memory of those that are dropped is used again: within this bound when
+        it is given, and otherwise as by :func:`compute`.
     progress
         True shows a bar, for which tqdm or rich is needed (the extra ``progress``). A function is
         called with the number of results so far and in all.
+    store
+        A :class:`Store`, or the path of one, from which results are taken and where those that had
+        to be computed are left, for caches and further sweeps. Results are read-only then. It is
+        for indicators that cost more than reading a file does: see docs/store.md.
 
     Returns
     -------
@@ -143,9 +168,10 @@ def sweep(
     SchemaError
         When a key is null, or timestamps do not increase.
     ParameterError
-        When `threads` or `max_bytes` is not allowed, or `max_bytes` is too little for a result.
+        When `threads`, `max_bytes` or `store` is not allowed, or `max_bytes` is too little for a
+        result.
     ImportError
-        When a library that is needed for `by` or `progress` is not installed.
+        When a library that is needed for `by`, `progress` or `store` is not installed.
 
     Examples
     --------
@@ -172,7 +198,8 @@ def sweep(
     if room is None or room < least:
         expected = f"a number of bytes from {least} on, what {_in_flight(workers)} results take"
         raise ParameterError("max_bytes", max_bytes, expected)
-    return Sweep(series, requests, keys, workers, room, progress)
+    link = None if store is None else _linked(store)
+    return Sweep(series, requests, keys, workers, room, progress, link)
 
 
 class Sweep:
@@ -189,6 +216,7 @@ class Sweep:
         threads: int,
         max_bytes: int,
         progress: bool | Counter,  # noqa: FBT001 - one of the public function's, which has a name
+        link: SweepLink | None,
     ) -> None:
         self.series = series
         self.requests = requests
@@ -196,6 +224,7 @@ class Sweep:
         self.threads = threads
         self.max_bytes = max_bytes
         self._progress = progress
+        self._link = link
 
     def __len__(self) -> int:
         """Return the number of results."""
@@ -263,12 +292,16 @@ class Sweep:
     def _blocks(self, series: Sequence[OneSeries]) -> Iterator[_Block]:
         share = self.max_bytes // _in_flight(self.threads)
         groups = families(self.requests)
+        # Whoever gives a bound has all that is kept within it, and nothing kept in the end.
+        room = process_room if self.max_bytes == MAX_BYTES else Room(self.max_bytes)
         for one in series:
             for family in groups:
                 size = max(_bytes_of(one, family.members[0]), 1)
                 members = min(share // size, max(_BLOCK_BYTES // size, _SIDE_BY_SIDE))
+                members -= members % _SIDE_BY_SIDE if members > _SIDE_BY_SIDE else 0
                 for at in range(0, len(family.members), members):
-                    yield _Block(one, family._replace(members=family.members[at : at + members]))
+                    some = family.members[at : at + members]
+                    yield _Block(one, family._replace(members=some), room, self._link)
 
     def _in_turn(self, blocks: Iterator[_Block]) -> Generator[list[SweepResult]]:
         return (block.compute() for block in blocks)
@@ -289,6 +322,13 @@ class Sweep:
         finally:
             # Also when the loop over the results is left, or interrupted.
             pool.shutdown(cancel_futures=True)
+
+
+def _linked(store: Store | str | os.PathLike[str]) -> SweepLink:
+    from .store import Store
+    from .store._link import SweepLink
+
+    return SweepLink(store if isinstance(store, Store) else Store(store))
 
 
 def _in_flight(threads: int) -> int:

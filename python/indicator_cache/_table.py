@@ -32,8 +32,8 @@ def library(name: str, extra: str, purpose: str) -> ModuleType:
 
 
 def _present(values: FloatArray) -> npt.NDArray[np.uint8]:
-    """Return the bitmap of what is not NaN."""
-    return np.packbits(~np.isnan(values), bitorder="little")
+    """Return the bitmap of what is not NaN, which alone is not equal to itself."""
+    return np.packbits(values == values, bitorder="little")  # noqa: PLR0124 - half as long as isnan
 
 
 def pyarrow_column(values: FloatArray) -> Any:  # noqa: ANN401 - pyarrow has no types

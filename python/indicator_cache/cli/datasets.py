@@ -73,7 +73,7 @@ class Dataset:
                 return cls(pads.dataset(where, format="parquet", partitioning="hive"), by)
         except _FAILURES as error:
             raise CommandError(f"cannot read {place}: {one_line(error)}") from error
-        return cls(pads.dataset(read(path, [], one_series=False)), by)
+        return cls(pads.dataset(read(path, [], by, one_series=False)), by)
 
     def nothing(self) -> Table:
         """Return a table with all columns and no rows."""

@@ -51,8 +51,12 @@ _BLOCK_ROWS = 1 << 17
 _FAILURES = (OSError, ValueError, pa.ArrowException)
 
 
-def read(path: Path, needed: Sequence[str], *, one_series: bool = True) -> Table:
+def read(
+    path: Path, needed: Sequence[str], by: Sequence[str] = (), *, one_series: bool = True
+) -> Table:
     """Return all columns of a file, after checking those that are needed.
+
+    Of a CSV file, the columns `by`, which tell series apart, are texts: 005930 is no number.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def read(path: Path, needed: Sequence[str], *, one_series: bool = True) -> Table
         When it cannot be read, or a column is missing, not numeric, or not in order of time.
     """
     try:
-        table = _read_parquet(path, needed) if is_parquet(path) else _read_csv(path, needed)
+        table = _read_parquet(path, needed) if is_parquet(path) else _read_csv(path, needed, by)
         if one_series:
             _check_order(table)
     except CommandError as error:
@@ -98,13 +102,14 @@ def _read_parquet(path: Path, needed: Sequence[str]) -> Table:
     return pa.Table.from_batches(batches, schema)
 
 
-def _read_csv(path: Path, needed: Sequence[str]) -> Table:
+def _read_csv(path: Path, needed: Sequence[str], by: Sequence[str]) -> Table:
     # Types are guessed from the first block. Prices that are whole numbers there need not be so
     # later on.
     with path.open("rb") as file:
         schema = _csv_reader(file, {}).schema
     _check_columns(schema, needed)
-    types = {
+    types = dict.fromkeys(_texts(path, schema, by), pa.string())
+    types |= {
         schema.names[position]: pa.float64()
         for name, position in positions(schema.names, FIELDS).items()
         if _is_number(schema.types[position])
@@ -124,10 +129,35 @@ def _read_csv(path: Path, needed: Sequence[str]) -> Table:
     return pa.Table.from_batches(batches, reader.schema)
 
 
-def _csv_reader(file: BinaryIO, types: dict[str, Any]) -> Any:  # noqa: ANN401 - pyarrow has no types
+def _texts(path: Path, schema: Any, by: Sequence[str]) -> set[str]:  # noqa: ANN401 - pyarrow has no types
+    """Return the columns that are texts, though they may look like numbers.
+
+    Those that tell series apart, whatever is in them, and those of which a value begins with a zero
+    that it would lose.
+    """
+    plain = {name: name.strip().lower() for name in schema.names}
+    keys = {*map(str.lower, by)}
+    texts = {name for name in schema.names if name in by or plain[name] in keys}
+    others = {*FIELDS, *TIMES, "valid"}
+    doubtful = [
+        name
+        for name, kind in zip(schema.names, schema.types, strict=True)
+        if pa.types.is_integer(kind) and plain[name] not in others and name not in texts
+    ]
+    if doubtful:
+        with path.open("rb") as file:
+            for batch in _csv_reader(file, dict.fromkeys(doubtful, pa.string()), doubtful):
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    if pc.any(pc.match_substring_regex(column, r"^\s*[+-]?0\d")).as_py():
+                        texts.add(name)
+    return texts
+
+
+def _csv_reader(file: BinaryIO, types: dict[str, Any], only: Sequence[str] = ()) -> Any:  # noqa: ANN401 - pyarrow has no types
     compressed = str(file.name).lower().endswith(".gz")
     stream = pa.CompressedInputStream(file, "gzip") if compressed else file
-    return pacsv.open_csv(stream, convert_options=pacsv.ConvertOptions(column_types=types))
+    options = pacsv.ConvertOptions(column_types=types, include_columns=only)
+    return pacsv.open_csv(stream, convert_options=options)
 
 
 def _check_columns(schema: Any, needed: Sequence[str]) -> None:  # noqa: ANN401 - pyarrow has no types

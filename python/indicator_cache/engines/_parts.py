@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .._groups import Table, as_arrow, compute
 from .._plan import Problems
@@ -42,7 +42,8 @@ class Task(NamedTuple):
             # Bars that repeat a candle have one timestamp, and nothing tells their order any more.
             if "new_bar" in table.column_names:
                 table = table.drop_columns("new_bar")
-            table = table.sort_by("timestamp")
+            if not _in_order(table.column("timestamp")):
+                table = table.sort_by("timestamp")
         return compute(table, self.indicators, self.by, source=self.source)
 
     def plan(self, nothing: object) -> Table:
@@ -62,3 +63,15 @@ class Task(NamedTuple):
             problems.extend(lambda: self(table))
             problems.check()
         return self(table)
+
+
+def _in_order(times: Any) -> bool:
+    """Whether no time is before the one of the row before, as in most groups that engines make."""
+    import pyarrow.compute as pc
+
+    try:
+        earlier = pc.any(pc.less(times.slice(1), times.slice(0, max(len(times) - 1, 0))))
+    except NotImplementedError:
+        # Not times at all, of which others will complain.
+        return True
+    return not earlier.as_py()

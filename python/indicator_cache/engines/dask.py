@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ._parts import Task
 
 if TYPE_CHECKING:
@@ -48,11 +50,22 @@ def compute(
         # Dask cuts a sorted index between two values, never within one.
         partitioned = partitioned or frame.known_divisions
         frame = frame.reset_index()
-    meta = _of_partition(frame._meta, task.plan)  # noqa: SLF001 - as Dask's own libraries do
+    meta = task.plan(frame._meta).to_pandas()  # noqa: SLF001 - as Dask's own libraries do
     if not partitioned:
         frame = frame.shuffle(on=list(task.by))
     return frame.map_partitions(_of_partition, task, meta=meta).clear_divisions()
 
 
-def _of_partition(partition: Any, task: Any) -> Any:
-    return task(partition).to_pandas()
+def _of_partition(partition: Any, task: Task) -> Any:
+    """Compute over a partition; a frame on the memory of the results, where null is NaN already."""
+    import pandas as pd
+
+    table = task(partition)
+    kept = [name for name in table.column_names if name in {*task.by, "timestamp"}]
+    results = {
+        name: np.frombuffer(table.column(name).chunk(0).buffers()[1], np.float64, len(table))
+        for name in table.column_names
+        if name not in kept
+    }
+    frame = table.select(kept).to_pandas()
+    return pd.DataFrame({**{name: frame[name] for name in kept}, **results}, copy=False)

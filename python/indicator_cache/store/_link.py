@@ -1,9 +1,10 @@
-"""A store as one cache sees it: with the digests of its columns."""
+"""A store as one cache, or one sweep, sees it: with the digests of its columns."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
+from .. import backends
 from .._arrays import FloatArray
 from .._missing import MissingPolicy
 from .._series import Series
@@ -12,7 +13,7 @@ from ._files import Stored
 from ._identity import ColumnDigests, describe
 from ._store import Store
 
-__all__ = ["StoreLink"]
+__all__ = ["StoreLink", "SweepLink"]
 
 
 class StoreLink:
@@ -73,3 +74,48 @@ class StoreLink:
         if len(columns[0]):
             names = [output.name for output in spec.outputs]
             self.store.save(about, dict(zip(names, columns, strict=True)), state)
+
+
+class SweepLink:
+    """Asks a store for results of one sweep, and leaves there what had to be computed."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._digests = ColumnDigests()
+
+    def result(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[Value, ...],
+        series: Hashable,
+        inputs: Mapping[str, FloatArray],
+        room: Callable[[], FloatArray],
+    ) -> list[FloatArray]:
+        """Return a result, as the store has it or computed here; read-only either way.
+
+        Parameters
+        ----------
+        spec, params
+            The indicator, and its normalised parameters.
+        series
+            What the sweep calls the series.
+        inputs
+            The columns that the indicator reads, by their names in the series, in its order.
+        room
+            What gives an array to compute in, with a row for each output.
+        """
+        columns = [*inputs.values()]
+        digests = (self._digests.of((series, name), column) for name, column in inputs.items())
+        about = describe(spec, params, dict(zip(spec.inputs, digests, strict=True)), None)
+        names = [output.name for output in spec.outputs]
+        stored = self.store.load(about, names, len(columns[0])) if len(columns[0]) else None
+        if stored is not None:
+            return stored.columns
+        outputs = [*room()]
+        # Not side by side with others, because each leaves the state from which it goes on.
+        begun = backends.active().begin(spec, params, columns, outputs)
+        if len(columns[0]):
+            self.store.save(about, dict(zip(names, outputs, strict=True)), bytes(begun.save()))
+        for column in outputs:
+            column.flags.writeable = False
+        return outputs
