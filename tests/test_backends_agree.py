@@ -295,3 +295,35 @@ def test_many(name: str, bars: Bars) -> None:
         backend.run_many(spec, sets, inputs, many := room())
         for expected, found in zip(alone, many, strict=True):
             assert [x.tobytes() for x in found] == [x.tobytes() for x in expected]
+
+
+def hard_to_divide(seed: int, count: int) -> Array:
+    """Numbers with quotients near the middle of two others, and some that no short way is for."""
+    random = np.random.default_rng(seed)
+    digits = random.integers(0, 1 << 52, count, dtype=np.uint64)
+    short = digits >> random.integers(40, 52, count, dtype=np.uint64)
+    all_ones = np.uint64((1 << 52) - 1)
+    kinds = [digits, short, all_ones ^ short, digits & ~np.uint64((1 << 26) - 1)]
+    digits = np.choose(np.arange(count) // 64 % 4, kinds)
+    exponents = random.integers(1023 - 300, 1023 + 300, count // 512 + 1).repeat(512)[:count]
+    exponents += random.integers(-40, 40, count)
+    values = (digits | exponents.astype(np.uint64) << np.uint64(52)).view(np.float64)
+    values *= random.choice([1.0, -1.0], count)
+    odd = [0.0, -0.0, np.nan, np.inf, -np.inf, 5e-324, 1e-300, 1e300]
+    places = random.integers(0, count, count // 700)
+    values[places] = random.choice(odd, len(places))
+    return values
+
+
+@pytest.mark.parametrize("path", paths())
+def test_quotients_are_those_of_a_division(path: str) -> None:
+    """What some processors are spared the division for has the bits of one."""
+    roc = ic.catalog()["roc"]
+    for seed in range(40):
+        prices = hard_to_divide(seed, 40_000)
+        found, before = np.empty(len(prices)), prices[:-1]
+        NativeBackend(path).run(roc, (1,), [prices], [found])
+        with np.errstate(all="ignore"):
+            expected = 100.0 * ((prices[1:] - before) / before)
+        expected = np.where(np.isnan(expected), np.nan, expected)
+        assert found[1:].tobytes() == expected.tobytes()

@@ -119,13 +119,13 @@ impl Pieces {
     pub(super) fn avx2() -> Self {
         Self {
             means: |x, rows, kept, steps, per_degree, out| {
-                on_fours::means(x, rows, kept, steps, per_degree, out)
+                on_fours::means(x, rows, kept, steps, per_degree, out);
             },
             moments: |x, rows, kept, steps, per_degree, out| {
-                on_fours::moments(x, rows, kept, steps, per_degree, out)
+                on_fours::moments(x, rows, kept, steps, per_degree, out);
             },
             largest: |x, rows, kept, steps, per_degree, out| {
-                on_fours::largest(x, rows, kept, steps, per_degree, out)
+                on_fours::largest(x, rows, kept, steps, per_degree, out);
             },
         }
     }
@@ -136,13 +136,13 @@ impl Pieces {
     pub(super) fn avx512() -> Self {
         Self {
             means: |x, rows, kept, steps, per_degree, out| {
-                on_eights::means(x, rows, kept, steps, per_degree, out)
+                on_eights::means(x, rows, kept, steps, per_degree, out);
             },
             moments: |x, rows, kept, steps, per_degree, out| {
-                on_eights::moments(x, rows, kept, steps, per_degree, out)
+                on_eights::moments(x, rows, kept, steps, per_degree, out);
             },
             largest: |x, rows, kept, steps, per_degree, out| {
-                on_eights::largest(x, rows, kept, steps, per_degree, out)
+                on_eights::largest(x, rows, kept, steps, per_degree, out);
             },
         }
     }
