@@ -251,6 +251,8 @@ pub(super) mod on_ones {
     arithmetic!(single);
 }
 
+/// Defines [`Pieces`] in the registers of a module of [`lanes`].
+#[cfg(target_arch = "x86_64")]
 macro_rules! pieces {
     ($name:ident, $lanes:ident $(, #[$feature:meta])?) => {
         mod $name {
