@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,23 @@ def test_pip_takes_the_native_wheel(dist: Dist, home: Home) -> None:
     other = "--implementation", "pp", "--python-version", "3.11", "--abi", "pypy311_pp73"
     done(home.run(*fetch, "--only-binary", ":all:", *other, "--dest", folder, "indicator-cache"))
     assert [path.name for path in folder.iterdir()] == [dist.any.name]
+
+
+def test_what_native_wheels_are_tested_with(dist: Dist, wheels: Path, home: Home) -> None:
+    """The commands that cibuildwheel is told, in an environment with what it has: nothing else."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    told = project["tool"]["cibuildwheel"]
+    install(home, wheels, dist.native)
+    code = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1], shell=True))"
+    variables = {
+        "PATH": f"{home.bin}{os.pathsep}{os.environ['PATH']}",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+    }
+    for name in "before-test", "test-command":
+        command = told[name].replace("{project}", str(home.tests))
+        printed = done(home.run("python", "-c", code, command, **variables))
+    assert printed.splitlines()[-2].startswith(f"native: {len(ic.catalog())} indicators")
 
 
 def test_network_is_gone(home: Home) -> None:
