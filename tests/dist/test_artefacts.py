@@ -167,6 +167,17 @@ def test_auditors(command: tuple[str, ...], dist: Dist) -> None:
     done(tool(*command, *files))
 
 
+def audit(wheel: Path) -> None:
+    """Do what cibuildwheel is told to do with a wheel that says it keeps to a stable interface."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    command = project["tool"]["cibuildwheel"]["audit-command"].split()
+    done(tool(*(word.format(project=ROOT, abi3_wheel=wheel) for word in command)))
+
+
+def test_audit_as_in_the_workflow(dist: Dist) -> None:
+    audit(dist.native)
+
+
 def test_versions(dist: Dist) -> None:
     manifest = tomllib.loads(sdist_files(dist.sdist)["Cargo.toml"].decode())
     assert manifest["workspace"]["package"]["version"] == ic.__version__
@@ -199,3 +210,5 @@ def test_wheels_for_interpreters_without_the_lock(
     assert info(wheel(built))["METADATA"] == info(wheel(dist.native))["METADATA"]
     assert wheel(built)[MODULE] == wheel(dist.native)[MODULE]
     done(tool("check-wheel-contents", built))
+    if "abi3" in tag:
+        audit(built)
