@@ -144,7 +144,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tree: Path) -> Iterator[Home]:
     """A new environment with nothing in it but pip."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Home(Path(folder))
+        # As programs in there see it: on macOS it goes by two names.
+        made = Home(Path(folder).resolve())
         # pytest's folders are its user's alone, and some tests go on as somebody else.
         made.folder.chmod(0o755)
         environment = made.folder / "venv"
