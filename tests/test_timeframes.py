@@ -656,7 +656,7 @@ def test_arguments_that_are_refused(options: dict[str, Any], message: str) -> No
         ({"policy": "ffill"}, "policy must be 'carry_forward' or 'strict'"),
         ({"max_age": 3}, "max_age must be a timedelta, not negative, or None"),
         ({"max_age": np.timedelta64(-1, "s")}, "max_age must be a timedelta, not negative"),
-        ({"max_age": np.timedelta64("NaT")}, "max_age must be a timedelta, not negative"),
+        ({"max_age": np.timedelta64("NaT", "s")}, "max_age must be a timedelta, not negative"),
     ],
 )
 def test_alignments_that_are_refused(options: dict[str, Any], message: str) -> None:
