@@ -144,7 +144,8 @@ dist: $(VENV)/stamp-dist $(WASM) ## the wheels and the source distribution, in d
 
 # SUITE=quick leaves most of the test files to `make test`.
 test-dist: setup dist ## every artefact installed elsewhere, without network, and tested; SUITE=quick or full
-	$(BIN)/python -m pytest tests/dist --suite=$(or $(SUITE),full)
+	@# -rP: what each suite passed and left out.
+	$(BIN)/python -m pytest tests/dist -rP --suite=$(or $(SUITE),full)
 
 NPM := dist/npm/indicator-cache/package.json
 
