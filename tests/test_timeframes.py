@@ -379,7 +379,7 @@ def test_weeks_begin_when_they_are_told_to(first: str, weekday: int) -> None:
     ],
 )
 def test_days_on_which_clocks_change(zone: str, day: str, hours: int) -> None:
-    bars = minutes(f"{np.datetime64(day) - 2}", 5 * 1440)
+    bars = minutes(f"{np.datetime64(day) - np.timedelta64(2, 'D')}", 5 * 1440)
     options: Any = {"zone": zone, "naive": "utc", "base": "M1"}
     days = ic.resample(bars, "D1", **options)
     local = pd.DatetimeIndex(bars["timestamp"], tz="UTC").tz_convert(zone)
