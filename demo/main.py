@@ -358,7 +358,7 @@ def draw(cache: ic.IndicatorCache, bars: Bars, path: Path) -> None:
         months = np.arange(first + month, last + month)
         quarters = [day for day in months.astype(object) if day.month in {1, 4, 7, 10}]
         trend.set_xticks(quarters, [f"{day:%b %Y}" for day in quarters])
-        trend.set_xlim(days[0], days[-1] + 5)
+        trend.set_xlim(days[0], days[-1] + np.timedelta64(5, "D"))
         figure.align_ylabels()
         figure.subplots_adjust(left=0.07, right=0.98, top=0.90, bottom=0.05, hspace=0.10)
         figure.text(0.07, 0.955, f"{SHOWN}, day by day", fontsize=17, fontweight="bold")
