@@ -353,12 +353,12 @@ def draw(cache: ic.IndicatorCache, bars: Bars, path: Path) -> None:
 
         for axes in (price, strength):
             axes.tick_params(bottom=False)
-        months = np.arange(
-            days[0].astype("datetime64[M]") + 1, days[-1].astype("datetime64[M]") + 1
-        )
-        quarters = [month for month in months.astype(object) if month.month in {1, 4, 7, 10}]
-        trend.set_xticks(quarters, [f"{month:%b %Y}" for month in quarters])
-        trend.set_xlim(days[0], days[-1] + 5)
+        month = np.timedelta64(1, "M")
+        first, last = (day.astype("datetime64[M]") for day in (days[0], days[-1]))
+        months = np.arange(first + month, last + month)
+        quarters = [day for day in months.astype(object) if day.month in {1, 4, 7, 10}]
+        trend.set_xticks(quarters, [f"{day:%b %Y}" for day in quarters])
+        trend.set_xlim(days[0], days[-1] + np.timedelta64(5, "D"))
         figure.align_ylabels()
         figure.subplots_adjust(left=0.07, right=0.98, top=0.90, bottom=0.05, hspace=0.10)
         figure.text(0.07, 0.955, f"{SHOWN}, day by day", fontsize=17, fontweight="bold")

@@ -54,7 +54,13 @@ def tree(tmp_path: Path) -> Path:
     catalog.parent.mkdir(parents=True)
     catalog.write_text('VERSION = "1.2.3"\n', encoding="utf-8")
     manifest = '[workspace.package]\nversion = "1.2.3"\n'
-    for name, text in ("Cargo.toml", manifest), ("Cargo.lock", LOCK), ("CHANGELOG.md", CHANGELOG):
+    files = {
+        "Cargo.toml": manifest,
+        "Cargo.lock": LOCK,
+        "CHANGELOG.md": CHANGELOG,
+        "README.md": "# Indicators\n\nStatus: released.\n",
+    }
+    for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     git(tmp_path, "init", "--quiet")
     commit(tmp_path)
@@ -116,6 +122,12 @@ def test_a_stale_changelog(tree: Path, old: str, new: str, told: str) -> None:
     replace(tree, "CHANGELOG.md", old, new)
     complaints = release_check.complaints(tree, None, TODAY)
     assert [text for text in complaints if told in text], complaints
+
+
+def test_a_page_that_says_there_is_no_release(tree: Path) -> None:
+    replace(tree, "README.md", "released", "1.2.3, before the first release")
+    (told,) = release_check.complaints(tree, None, TODAY)
+    assert told == "README.md, the page of the package, still says: before the first release"
 
 
 def test_a_tag_may_be_built_a_day_later(tree: Path) -> None:

@@ -379,7 +379,7 @@ def test_weeks_begin_when_they_are_told_to(first: str, weekday: int) -> None:
     ],
 )
 def test_days_on_which_clocks_change(zone: str, day: str, hours: int) -> None:
-    bars = minutes(f"{np.datetime64(day) - 2}", 5 * 1440)
+    bars = minutes(f"{np.datetime64(day) - np.timedelta64(2, 'D')}", 5 * 1440)
     options: Any = {"zone": zone, "naive": "utc", "base": "M1"}
     days = ic.resample(bars, "D1", **options)
     local = pd.DatetimeIndex(bars["timestamp"], tz="UTC").tz_convert(zone)
@@ -656,7 +656,7 @@ def test_arguments_that_are_refused(options: dict[str, Any], message: str) -> No
         ({"policy": "ffill"}, "policy must be 'carry_forward' or 'strict'"),
         ({"max_age": 3}, "max_age must be a timedelta, not negative, or None"),
         ({"max_age": np.timedelta64(-1, "s")}, "max_age must be a timedelta, not negative"),
-        ({"max_age": np.timedelta64("NaT")}, "max_age must be a timedelta, not negative"),
+        ({"max_age": np.timedelta64("NaT", "s")}, "max_age must be a timedelta, not negative"),
     ],
 )
 def test_alignments_that_are_refused(options: dict[str, Any], message: str) -> None:

@@ -9,14 +9,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tools import release_files
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 pytestmark = pytest.mark.tree
-
-#: One wheel with the lock for all, one without it for 3.14, one for 3.15 and later.
-PYTHONS = "cp311", "cp314t", "cp315t"
 
 #: The platforms of wheels, by the architecture that `.github/workflows/wheels.yml` asks for.
 PLATFORMS = {
@@ -41,12 +39,24 @@ def test_what_cibuildwheel_would_build(system: str, architecture: str) -> None:
     )
     assert listed.returncode == 0, listed.stderr
     expected = {
-        f"{python}-{platform}" for python in PYTHONS for platform in PLATFORMS[system, architecture]
+        f"{python}-{platform}"
+        for python in release_files.INTERFACES
+        for platform in PLATFORMS[system, architecture]
     }
     assert set(listed.stdout.split()) == expected
 
 
+def test_one_maturin_for_all_files() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (pinned,) = (text for text in project["dependency-groups"]["dist"] if "maturin" in text)
+    told = project["tool"]["cibuildwheel"]
+    assert told["before-build"] == f"pip install {pinned.replace('[zig]', '')}"
+    assert told["build-frontend"]["args"] == ["--no-isolation"]
+
+
 def test_every_platform_is_asked_for() -> None:
+    everywhere = {platform for listed in PLATFORMS.values() for platform in listed}
+    assert everywhere == set(release_files.PLATFORMS)
     text = (ROOT / ".github/workflows/wheels.yml").read_text(encoding="utf-8")
     asked = re.findall(r"name: (linux|macos|windows)-\w+, os: [\w.-]+, archs: (\w+)", text)
     assert sorted(asked) == sorted(PLATFORMS)
@@ -77,7 +87,7 @@ def test_every_extra_is_a_dependency_of_the_tests_or_of_the_demo() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = project["dependency-groups"]
     installed = {
-        requirement
+        requirement.partition(";")[0]
         for group in ("test", "dev")
         for requirement in groups[group]
         if isinstance(requirement, str)

@@ -16,6 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: What the README says until there is a release. It becomes the page of the package.
+NOT_YET = "before the first release"
+
 
 def versions(root: Path) -> dict[str, str]:
     """Return every version that the tree names, by where it stands."""
@@ -74,6 +77,8 @@ def complaints(root: Path, tag: str | None, today: dt.date) -> list[str]:
     ]
     if tag is not None and tag != f"v{version}":
         found.append(f"the tag is {tag}, expected v{version}")
+    if NOT_YET in (root / "README.md").read_text(encoding="utf-8"):
+        found.append(f"README.md, the page of the package, still says: {NOT_YET}")
     # A tag is checked again when it is built, which may be a day later.
     changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     dated = re.search(rf"^## \[{re.escape(version)}\] - (\S+)$", changelog, re.MULTILINE)

@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +70,10 @@ class Home:
 
 def _offline() -> tuple[str, ...]:
     """Return what to put before a command to take the network from it, where that is permitted."""
-    prefix = ("unshare", "--map-root-user", "--net")
+    # Root stays root over everybody, since some tests go on as somebody else. Anyone else needs a
+    # namespace of users to be allowed, and stays who they are in it.
+    user = () if os.geteuid() == 0 else ("--map-current-user",)
+    prefix = ("unshare", *user, "--net")
     if shutil.which(prefix[0]) is None:
         return ()
     permitted = subprocess.run([*prefix, "true"], capture_output=True, check=False)  # noqa: S603
@@ -136,9 +141,15 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, tree: Path) -> Home:
+def home(tree: Path) -> Iterator[Home]:
     """A new environment with nothing in it but pip."""
-    made = Home(tmp_path)
-    subprocess.run([sys.executable, "-m", "venv", made.folder / "venv"], check=True)  # noqa: S603
-    shutil.copytree(tree, made.tests)
-    return made
+    with tempfile.TemporaryDirectory() as folder:
+        # As programs in there see it: on macOS it goes by two names.
+        made = Home(Path(folder).resolve())
+        # pytest's folders are its user's alone, and some tests go on as somebody else.
+        made.folder.chmod(0o755)
+        environment = made.folder / "venv"
+        subprocess.run([sys.executable, "-m", "venv", environment], check=True)  # noqa: S603
+        shutil.copytree(tree, made.tests)
+        made.tests.chmod(0o755)
+        yield made

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,20 @@ def test_sdist(
     (source / ".cargo" / "config.toml").write_text(done(vendored), encoding="utf-8")
     path = f"{home.bin}{os.pathsep}{os.environ['PATH']}"
     options = "install", "--quiet", "--no-index", "--no-cache-dir", "--find-links", wheels
-    variables = {"PATH": path, "MATURIN_PEP517_ARGS": "--locked", "CARGO_NET_OFFLINE": "true"}
+    # Those of the wheels that are published.
+    arguments = told_to_cibuildwheel()["environment"]["MATURIN_PEP517_ARGS"]
+    assert "--locked" in arguments
+    variables = {"PATH": path, "MATURIN_PEP517_ARGS": arguments, "CARGO_NET_OFFLINE": "true"}
     done(home.run("python", "-m", "pip", *options, source, **variables))
     assert usable(doctor(home)) == ["native", "python"]
     add_test_dependencies(home, wheels)
     run_suite(request, home)
+
+
+def told_to_cibuildwheel() -> dict[str, Any]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    told: dict[str, Any] = project["tool"]["cibuildwheel"]
+    return told
 
 
 def test_module_is_built_the_same_elsewhere(dist: Dist, tmp_path: Path) -> None:
@@ -174,6 +184,22 @@ def test_pip_takes_the_native_wheel(dist: Dist, home: Home) -> None:
     other = "--implementation", "pp", "--python-version", "3.11", "--abi", "pypy311_pp73"
     done(home.run(*fetch, "--only-binary", ":all:", *other, "--dest", folder, "indicator-cache"))
     assert [path.name for path in folder.iterdir()] == [dist.any.name]
+
+
+def test_what_native_wheels_are_tested_with(dist: Dist, wheels: Path, home: Home) -> None:
+    """The commands that cibuildwheel is told, in an environment with what it has: nothing else."""
+    told = told_to_cibuildwheel()
+    install(home, wheels, dist.native)
+    code = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1], shell=True))"
+    variables = {
+        "PATH": f"{home.bin}{os.pathsep}{os.environ['PATH']}",
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+    }
+    for name in "before-test", "test-command":
+        command = told[name].replace("{project}", str(home.tests))
+        printed = done(home.run("python", "-c", code, command, **variables))
+    assert printed.splitlines()[-2].startswith(f"native: {len(ic.catalog())} indicators")
 
 
 def test_network_is_gone(home: Home) -> None:

@@ -1,11 +1,14 @@
-"""Plugin for pytest: the tests of an installation that lacks backends on purpose.
+"""Plugin for pytest: the tests of an installation that lacks backends or packages on purpose.
 
-Loaded by the tests of the artefacts alone. Everywhere else a missing backend is an error, and here
-too unless `INDICATOR_CACHE_TESTS_WITHOUT` names it, with commas between several.
+Loaded by the tests of the artefacts, and in continuous integration where a package of the tests has
+no wheels. Everywhere else something missing is an error, and here too unless
+`INDICATOR_CACHE_TESTS_WITHOUT` names it, with commas between several.
 """
 
 from __future__ import annotations
 
+import doctest
+import importlib.util
 import os
 from collections.abc import Generator
 
@@ -15,7 +18,8 @@ import indicator_cache as ic
 
 MISSING = frozenset(filter(None, os.environ["INDICATOR_CACHE_TESTS_WITHOUT"].split(",")))
 
-_MODULES = {"native": "_native", "wasm": "wasmtime"}
+#: What an error says is missing; packages are missing under their own names.
+_MODULES = {name: name for name in MISSING} | {"native": "_native", "wasm": "wasmtime"}
 
 
 def pytest_sessionstart() -> None:
@@ -27,6 +31,8 @@ def pytest_sessionstart() -> None:
         except ic.BackendUnavailableError:
             continue
         usable.add(name)
+    packages = MISSING - set(ic.backends.NAMES)
+    usable |= {name for name in packages if importlib.util.find_spec(name)}
     if usable != set(ic.backends.NAMES) - MISSING:
         pytest.exit(f"usable here: {sorted(usable)}; to be missing: {sorted(MISSING)}", 1)
 
@@ -42,11 +48,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _reason(error: BaseException | None) -> str | None:
-    """Return why a test has nothing to test, if an error says that a missing backend is missing."""
+    """Return why a test has nothing to test, if an error says that what is missing is missing."""
     if isinstance(error, BaseExceptionGroup):
         # Hypothesis found several ways to fail.
         reasons = [_reason(one) for one in error.exceptions]
         return reasons[0] if all(reasons) else None
+    if isinstance(error, doctest.UnexpectedException):
+        return _reason(error.exc_info[1])
     while error is not None:
         for name in MISSING:
             of_backend = isinstance(error, ic.BackendUnavailableError)
@@ -75,7 +83,7 @@ pytest_runtest_call = pytest.hookimpl(wrapper=True)(_skipping)
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Leave out modules that are all about a backend that is missing."""
+    """Leave out modules that are all about something that is missing."""
     report = yield
     call: pytest.CallInfo[object] | None = getattr(report, "call", None)
     if report.failed and call is not None and call.excinfo is not None:

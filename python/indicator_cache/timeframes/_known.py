@@ -167,7 +167,7 @@ def _shown(
     table: Table = {}
     for name, instants in ("timestamp", source.start), ("end", source.end):
         table[name] = instants[at].view("datetime64[ns]")
-        table[name][~seen] = np.datetime64("NaT")
+        table[name][~seen] = np.datetime64("NaT", "ns")
     for name, column in source.columns.items():
         table[name] = column[at]
         table[name][~seen] = np.nan
