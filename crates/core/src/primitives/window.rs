@@ -20,7 +20,7 @@
 //! length join as means: `mean = mean_b + (mean_a - mean_b) * w` where `b`, the older piece, is the
 //! longer one. So a constant window gives exactly the constant and a deviation of exactly zero.
 //!
-//! Bars in chunks have all this done for many of them at once, as [`super::pieces`] tells. A bar that comes
+//! Bars in chunks have all this done for many of them at once, as `pieces.rs` tells. A bar that comes
 //! alone takes the same steps.
 
 use super::delay::Ring;
@@ -445,7 +445,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     }
 }
 
-/// Forms the pieces of some chunks, as [`super::pieces`] does, row by row.
+/// Forms the pieces of some chunks, as `pieces.rs` does, row by row.
 #[inline(always)]
 fn form<F: Fold<P>, const P: usize>(x: &[[f64; CHUNK]], rows: &mut [[Row; P]]) {
     for (chunk, x) in x.iter().enumerate() {
