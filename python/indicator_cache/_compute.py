@@ -52,11 +52,14 @@ def checked(spec: IndicatorSpec, values: tuple[object, ...]) -> tuple[Value, ...
     return spec.checked(values)
 
 
-@lru_cache(maxsize=1024, typed=True)
-def _seen(position: int, *values: object) -> tuple[Value, ...]:
+def _plain(position: int, *values: object) -> tuple[Value, ...]:
     if not _PLAIN.issuperset(map(type, values)):
         raise TypeError
     return _SPECS[position].checked(values)
+
+
+#: Not as a decorator, of which tools that compare types at run time make another signature.
+_seen = lru_cache(maxsize=1024, typed=True)(_plain)
 
 
 def empty_outputs(spec: IndicatorSpec, bars: int) -> list[FloatArray]:
