@@ -105,7 +105,8 @@ def done(process: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="session")
 def dist() -> Dist:
-    found = sorted(DIST.glob("*"))
+    # The JavaScript package is made into a folder there.
+    found = sorted(path for path in DIST.glob("*") if path.is_file())
     assert len(found) == 3, f"make dist: {[path.name for path in found]}"
     (sdist,) = DIST.glob("*.tar.gz")
     (pure,) = DIST.glob("*-none-any.whl")
