@@ -51,7 +51,7 @@ pub trait Kernel: Clone + Send + Sync + 'static {
 
     /// Takes the next bars, `N` at most, and writes one result per bar into each output.
     ///
-    /// The number of columns is that of the spec and all have one length. `isa` is for averages, `N`
+    /// The number of columns is that of the spec and all have one length. `isa` is for primitives, `N`
     /// for scratch columns on the stack. Neither may influence the result.
     fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
 

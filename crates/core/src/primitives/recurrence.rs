@@ -302,8 +302,8 @@ impl Ewm {
     }
 }
 
-/// The instructions that averages are computed with. They change how many bars are taken abreast, never a
-/// result.
+/// The instructions that averages, windows and quotients are computed with. They change how many bars are taken
+/// abreast, and how a quotient is come by, never a result.
 #[derive(Clone, Copy, Debug)]
 pub struct Isa {
     /// Bars of the blocks that run abreast.
