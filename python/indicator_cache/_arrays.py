@@ -23,6 +23,25 @@ _FLOAT64 = np.dtype(np.float64)
 #: Types that are known not to be any library's, at the price of one comparison.
 PLAIN: frozenset[type] = frozenset({np.ndarray, list, tuple})
 
+#: Numbers in a line of the processor's cache.
+_LINE = 8
+
+
+def length_at_lines(rows: int, columns: int) -> int:
+    """Return how long a block is that has room for :func:`rows_at_lines`, wherever it begins."""
+    return rows * (columns + -columns % _LINE) + _LINE
+
+
+def rows_at_lines(block: FloatArray, rows: int, columns: int) -> FloatArray:
+    """Return rows of a block that each begin at a multiple of 64 bytes.
+
+    Every other store of a wide register that begins elsewhere is one to two lines of the
+    processor's cache, and the C library's blocks do.
+    """
+    step = columns + -columns % _LINE
+    begin = -(block.__array_interface__["data"][0] // block.itemsize) % _LINE
+    return block[begin : begin + rows * step].reshape(rows, step)[:, :columns]
+
 
 def as_column(name: str, values: Any, where: str = "") -> FloatArray:  # noqa: ANN401 - whatever the caller has
     """Return `values` as a column, the very same array where that is possible.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -11,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import PLAIN, FloatArray, as_column, same_length
+from ._arrays import (
+    PLAIN,
+    FloatArray,
+    as_column,
+    length_at_lines,
+    rows_at_lines,
+    same_length,
+)
 from ._callers import maker_for
 from ._generated.catalog import BY_NAME
 from ._generated.results import RESULTS
@@ -23,9 +29,6 @@ __all__ = ["Result", "checked", "compute", "empty_outputs", "results"]
 #: One column, or a named tuple of several.
 Result: TypeAlias = Any
 
-
-#: Numbers in a line of the processor's cache.
-_LINE = 8
 
 #: Bars from which on it takes less time to look for the beginning of a line than it saves.
 _ALIGNED_FROM = 1 << 13
@@ -68,16 +71,12 @@ def empty_outputs(spec: IndicatorSpec, bars: int) -> list[FloatArray]:
     One block for all of them: several that are freed one by one make the C library give the memory
     back to the system, and asking for it again then costs as much as an indicator does.
 
-    Where it pays, each begins at a multiple of 64 bytes: every other store of a wide register that
-    begins elsewhere is one to two lines of the processor's cache, and the C library's blocks do.
+    Where it pays, each begins at a line of the processor's cache.
     """
     outputs = len(spec.outputs)
     if bars < _ALIGNED_FROM:
         return [np.empty(bars)] if outputs == 1 else list(np.empty((outputs, bars)))
-    step = bars + -bars % _LINE
-    block = np.empty(outputs * step + _LINE)
-    begin = -ctypes.addressof(ctypes.c_char.from_buffer(block.data)) // block.itemsize % _LINE
-    return [block[at : at + bars] for at in range(begin, begin + outputs * step, step)]
+    return list(rows_at_lines(np.empty(length_at_lines(outputs, bars)), outputs, bars))
 
 
 def results(spec: IndicatorSpec, columns: Sequence[Any]) -> Result:

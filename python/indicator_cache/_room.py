@@ -21,7 +21,7 @@ from collections import deque
 
 import numpy as np
 
-from ._arrays import FloatArray
+from ._arrays import FloatArray, length_at_lines, rows_at_lines
 
 __all__ = ["MOST_BYTES", "Room", "process_room"]
 
@@ -31,9 +31,6 @@ MOST_BYTES = 1 << 29
 
 #: Bytes from which on blocks are remembered. The C library keeps smaller ones with the process.
 _LEAST_BYTES = 1 << 18
-
-#: Values in a line of the processor's cache.
-_LINE = 8
 
 #: How many blocks of a size are looked at. Those that were given out first are mostly the first
 #: to be free, and where a caller keeps all results any look is in vain.
@@ -54,13 +51,11 @@ class Room:
     def empty(self, rows: int, columns: int) -> FloatArray:
         """Return an array whose values are whatever they are.
 
-        Unless it is small, each row begins at a multiple of 64 bytes: of stores of wide registers
-        that begin elsewhere, many are to two lines of the processor's cache.
+        Unless it is small, each row begins at a line of the processor's cache.
         """
         if 8 * rows * columns < _LEAST_BYTES:
             return np.empty((rows, columns))
-        step = columns + -columns % _LINE
-        length = _rounded(rows * step + _LINE)
+        length = _rounded(length_at_lines(rows, columns))
         kept = _FREE is not None and 8 * length <= self._most_bytes
         # Not to wait for another thread, nor for this one, where a garbage collection in here has
         # a finalizer of somebody's ask for room.
@@ -71,8 +66,7 @@ class Room:
                 self._lock.release()
         else:
             block = np.empty(length)
-        begin = -(block.ctypes.data // 8) % _LINE
-        return block[begin : begin + rows * step].reshape(rows, step)[:, :columns]
+        return rows_at_lines(block, rows, columns)
 
     def _block(self, length: int) -> FloatArray:
         blocks = self._blocks.pop(length, None) or deque()

@@ -72,8 +72,7 @@ fn paths() -> Vec<&'static str> {
 
 /// Computes one indicator over whole columns, writing into `outputs`.
 ///
-/// The interpreter is
-/// released meanwhile, unless there are few bars.
+/// The interpreter is released meanwhile, unless there are few bars.
 #[pyfunction]
 fn run(
     py: Python<'_>,

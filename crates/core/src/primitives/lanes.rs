@@ -4,9 +4,9 @@
 //! operation is one on single numbers, lane by lane, or moves numbers without looking at them, so that
 //! the width cannot show in a result.
 //!
-//! [`single`] is for bars that come one by one, [`pair`] for every machine: `wide` makes SSE2, NEON or simd128 of it, whichever all machines of a
-//! kind have. What only some have is chosen at run time, and a function that is compiled for it
-//! may call its intrinsics safely.
+//! [`single`] is for bars that come one by one, [`pair`] for every machine: `wide` makes SSE2, NEON or
+//! simd128 of it, whichever all machines of a kind have. What only some have is chosen at run time,
+//! and a function that is compiled for it may call its intrinsics safely.
 
 /// A single number.
 pub(super) mod single {
