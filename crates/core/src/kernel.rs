@@ -32,9 +32,16 @@ pub use crate::primitives::recurrence::Isa;
 /// first-level cache.
 pub const BLOCK: usize = 512;
 
-/// Runs this short use scratch columns of this size, so that a live bar does not pay for zeroing
+/// Runs this short have scratch columns of this size, so that a live bar does not pay for clearing
 /// [`BLOCK`] of them.
 pub const SHORT_BLOCK: usize = 16;
+
+/// Columns for what a kernel needs besides its outputs, as long as those are, with whatever the block before has
+/// left in them.
+pub type Scratch<'a> = [&'a mut [f64]; SCRATCH];
+
+/// How many they are.
+pub const SCRATCH: usize = 3;
 
 /// One indicator, typed. Implemented once per indicator, in `kernels/`.
 pub trait Kernel: Clone + Send + Sync + 'static {
@@ -49,23 +56,35 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     /// [`Error::Memory`], or [`Error::Parameter`] for a rule that involves several parameters.
     fn new(params: &Params<'_>) -> Result<Self, Error>;
 
-    /// Takes the next bars, `N` at most, and writes one result per bar into each output.
+    /// Takes the next bars and writes one result per bar into each output.
     ///
-    /// The number of columns is that of the spec and all have one length. `isa` is for primitives, `N`
-    /// for scratch columns on the stack. Neither may influence the result.
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]);
+    /// The number of columns is that of the spec and all have one length. `isa` is for primitives, and neither that nor what is
+    /// in `scratch` may influence the result.
+    fn run(
+        &mut self,
+        isa: Isa,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+        scratch: Scratch<'_>,
+    );
 
-    /// Takes the next bars, `N` at most, through kernels that differ in their parameters alone. The outputs of
+    /// Takes the next bars through kernels that differ in their parameters alone. The outputs of
     /// the first come first.
-    fn run_many<const N: usize>(
+    fn run_many(
         kernels: &mut [Self],
         isa: Isa,
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
+        mut scratch: Scratch<'_>,
     ) {
         let each = outputs.chunks_exact_mut(Self::SPEC.outputs.len());
         for (kernel, outputs) in kernels.iter_mut().zip(each) {
-            kernel.run::<N>(isa, inputs, outputs);
+            kernel.run(
+                isa,
+                inputs,
+                outputs,
+                scratch.each_mut().map(|column| &mut **column),
+            );
         }
     }
 

@@ -3,9 +3,9 @@
 use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
-use crate::kernel::{BLOCK, Isa, Kernel, Machine, SHORT_BLOCK};
+use crate::kernel::{BLOCK, Isa, Kernel, Machine, SCRATCH, SHORT_BLOCK};
+use crate::primitives::canonical;
 use crate::primitives::recurrence::BARS;
-use crate::primitives::{ABOVE_INFINITY, all_below, canonical};
 use crate::spec::{MAX_INPUTS, MAX_OUTPUTS, Spec};
 use crate::state::{self, Header, MOST_BARS, Reader, Writer};
 use alloc::boxed::Box;
@@ -75,8 +75,10 @@ impl<K: Kernel> Instance<K> {
     ) -> Result<(), Error> {
         let bars = check_shape(K::SPEC, 1, inputs, outputs)?;
         if bars <= SHORT_BLOCK {
-            self.run_block::<SHORT_BLOCK>(isa, inputs, outputs, 0..bars);
+            let mut scratch = [[0.0; SHORT_BLOCK]; SCRATCH];
+            self.run_block(isa, inputs, outputs, 0..bars, &mut scratch);
         } else {
+            let mut scratch = [[0.0; BLOCK]; SCRATCH];
             // Averages take many bars abreast where a block of theirs begins, except for the bar that
             // starts them.
             let begun = usize::try_from(self.bars % BARS as u64).unwrap_or(0);
@@ -90,7 +92,7 @@ impl<K: Kernel> Instance<K> {
                 let block = start..bars.min(end);
                 start = block.end;
                 end = start + BLOCK;
-                self.run_block::<BLOCK>(isa, inputs, outputs, block);
+                self.run_block(isa, inputs, outputs, block, &mut scratch);
             }
         }
         // A forged state can have any count.
@@ -98,7 +100,7 @@ impl<K: Kernel> Instance<K> {
         Ok(())
     }
 
-    /// Takes a block that fits the scratch columns.
+    /// Takes a block of `N` bars at most.
     #[inline(always)]
     fn run_block<const N: usize>(
         &mut self,
@@ -106,6 +108,7 @@ impl<K: Kernel> Instance<K> {
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
         block: Range<usize>,
+        scratch: &mut [[f64; N]; SCRATCH],
     ) {
         let mut columns: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
         for (column, input) in columns.iter_mut().zip(inputs) {
@@ -117,18 +120,20 @@ impl<K: Kernel> Instance<K> {
             *result = &mut output[block.clone()];
         }
         let results = &mut results[..K::SPEC.outputs.len()];
-        self.kernel.run::<N>(isa, &columns[..inputs.len()], results);
+        let scratch = scratch.each_mut().map(|column| &mut column[..block.len()]);
+        self.kernel
+            .run(isa, &columns[..inputs.len()], results, scratch);
         for column in results {
-            canonicalise(column);
+            canonicalise(isa, column);
         }
     }
 }
 
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-pub(crate) fn canonicalise(column: &mut [f64]) {
+pub(crate) fn canonicalise(isa: Isa, column: &mut [f64]) {
     // Looking is cheaper than writing, and there is rarely anything to write.
-    if !all_below(ABOVE_INFINITY, column) {
+    if isa.has_nan(column) {
         for value in column {
             *value = canonical(*value);
         }

@@ -7,7 +7,7 @@
 use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
-use crate::kernel::{BLOCK, Isa, Kernel};
+use crate::kernel::{BLOCK, Isa, Kernel, SCRATCH};
 use crate::machine::{canonicalise, check_shape};
 use crate::primitives::recurrence::BARS;
 use crate::spec::MAX_INPUTS;
@@ -32,6 +32,7 @@ fn compute<K: Kernel>(
     for params in params {
         kernels.push(K::new(&K::SPEC.check(params)?)?);
     }
+    let mut scratch = [[0.0; BLOCK]; SCRATCH];
     let mut start = 0;
     while start < bars {
         // As for a single one: the first block is shorter.
@@ -44,9 +45,16 @@ fn compute<K: Kernel>(
             .iter_mut()
             .map(|output| &mut output[start..end])
             .collect();
-        K::run_many::<BLOCK>(&mut kernels, isa, &block[..inputs.len()], &mut results);
+        let scratch = scratch.each_mut().map(|column| &mut column[..end - start]);
+        K::run_many(
+            &mut kernels,
+            isa,
+            &block[..inputs.len()],
+            &mut results,
+            scratch,
+        );
         for column in &mut results {
-            canonicalise(column);
+            canonicalise(isa, column);
         }
         start = end;
     }

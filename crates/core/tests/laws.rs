@@ -4,7 +4,7 @@
 mod common;
 
 use common::{DATA_SETS, Rng, bits, columns_of, parameter_sets, run, run_in_blocks, spec_label};
-use indicator_core::kernel::{Isa, Kernel};
+use indicator_core::kernel::{Isa, Kernel, Scratch};
 use indicator_core::primitives::NAN;
 use indicator_core::registry::{self, Entry};
 use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
@@ -428,11 +428,12 @@ mod culprits {
                     Ok(Self::default())
                 }
 
-                fn run<const N: usize>(
+                fn run(
                     &mut self,
                     _: Isa,
                     inputs: &[&[f64]],
                     outputs: &mut [&mut [f64]],
+                    _: Scratch<'_>,
                 ) {
                     let run: fn(&mut $field, &[f64], &mut [f64]) = $run;
                     run(&mut self.0, inputs[0], outputs[0]);
@@ -509,27 +510,57 @@ mod culprits {
             Ok(Self::default())
         }
 
-        fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+        fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
             for (x, y) in inputs[0].iter().zip(&mut *outputs[0]) {
                 self.0 += 1.0;
                 *y = x + self.0;
             }
         }
 
-        fn run_many<const N: usize>(
+        fn run_many(
             kernels: &mut [Self],
             isa: Isa,
             inputs: &[&[f64]],
             outputs: &mut [&mut [f64]],
+            mut scratch: Scratch<'_>,
         ) {
             for output in outputs.chunks_mut(1) {
-                kernels[0].run::<N>(isa, inputs, output);
+                let scratch = scratch.each_mut().map(|column| &mut **column);
+                kernels[0].run(isa, inputs, output, scratch);
             }
         }
 
         fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
             visit(&mut Plain(&mut self.0));
         }
+    }
+
+    /// Believes that scratch is clear.
+    #[derive(Clone, Default)]
+    struct ReadsScratch;
+
+    impl Kernel for ReadsScratch {
+        const SPEC: &'static Spec = &spec("ReadsScratch");
+
+        fn new(_: &Params<'_>) -> Result<Self, Error> {
+            Ok(Self)
+        }
+
+        fn run(
+            &mut self,
+            _: Isa,
+            inputs: &[&[f64]],
+            outputs: &mut [&mut [f64]],
+            scratch: Scratch<'_>,
+        ) {
+            let [counts, ..] = scratch;
+            for ((x, y), count) in inputs[0].iter().zip(&mut *outputs[0]).zip(counts) {
+                *count += 1.0;
+                *y = x + *count;
+            }
+        }
+
+        fn parts(&mut self, _: &mut dyn FnMut(&mut dyn State)) {}
     }
 
     fn rejected<K: Kernel>(law: Law) {
@@ -542,6 +573,7 @@ mod culprits {
         rejected::<LooksAhead>(split);
         rejected::<DependsOnBlockPosition>(split);
         rejected::<CountsCalls>(split);
+        rejected::<ReadsScratch>(split);
         rejected::<ForgetsToSave>(resume);
         rejected::<RunningSum>(locality);
         rejected::<Allocates>(allocates_nothing);

@@ -1,6 +1,6 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::recurrence::Wilder;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -45,10 +45,9 @@ impl Kernel for Atr {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([high, low, close], [atr]) = (inputs, outputs) else { return };
-        let mut range = [0.0; N];
-        let range = &mut range[..high.len()];
+        let [range, ..] = scratch;
         self.range.write(high, low, close, range);
         self.average.run(isa, range, atr);
     }

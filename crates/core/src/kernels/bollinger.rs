@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::window::WindowMoments;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -65,7 +65,7 @@ impl Kernel for Bollinger {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
         let ([x], [upper, middle, lower]) = (inputs, outputs) else { return };
         self.moments.run(isa, x, middle, lower);
         for (upper, (middle, lower)) in upper.iter_mut().zip(middle.iter().zip(lower.iter_mut())) {

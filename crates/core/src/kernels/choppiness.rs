@@ -1,6 +1,6 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::{NAN, log10};
 use crate::primitives::window::{WindowMax, WindowMean};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -60,12 +60,9 @@ impl Kernel for Choppiness {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([high, low, close], [choppiness]) = (inputs, outputs) else { return };
-        let bars = high.len();
-        let (mut range, mut highest, mut lowest) = ([0.0; N], [0.0; N], [0.0; N]);
-        let range = &mut range[..bars];
-        let (highest, lowest) = (&mut highest[..bars], &mut lowest[..bars]);
+        let [range, highest, lowest] = scratch;
         self.range.write(high, low, close, range);
         self.mean.run(isa, range, choppiness);
         self.highest.run(isa, high, highest);

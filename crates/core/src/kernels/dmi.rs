@@ -1,6 +1,6 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -80,11 +80,10 @@ impl Kernel for Dmi {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([high, low, close], [plus_di, minus_di, adx]) = (inputs, outputs) else { return };
         let n = high.len();
-        let (mut plus, mut minus, mut scratch) = ([0.0; N], [0.0; N], [0.0; N]);
-        let (plus, minus, scratch) = (&mut plus[..n], &mut minus[..n], &mut scratch[..n]);
+        let [plus, minus, other] = scratch.map(|column| &mut column[..n]);
         let low = &low[..n];
         self.previous_high.run(high, |t, previous| plus[t] = high[t] - previous);
         self.previous_low.run(low, |t, previous| {
@@ -94,18 +93,18 @@ impl Kernel for Dmi {
         });
         self.mean_plus.run(isa, plus, plus_di);
         self.mean_minus.run(isa, minus, minus_di);
-        self.range.write(high, low, close, scratch);
+        self.range.write(high, low, close, other);
         let mean_range = plus;
-        self.mean_range.run(isa, scratch, mean_range);
+        self.mean_range.run(isa, other, mean_range);
         isa.quotients(100.0, plus_di, mean_range);
         isa.quotients(100.0, minus_di, mean_range);
         let sum = mean_range;
         for t in 0..n {
-            scratch[t] = (plus_di[t] - minus_di[t]).abs();
+            other[t] = (plus_di[t] - minus_di[t]).abs();
             sum[t] = plus_di[t] + minus_di[t];
         }
-        isa.quotients(100.0, scratch, sum);
-        self.adx.run(isa, scratch, adx);
+        isa.quotients(100.0, other, sum);
+        self.adx.run(isa, other, adx);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

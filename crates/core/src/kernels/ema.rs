@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -49,16 +49,17 @@ impl Kernel for Ema {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
         let ([x], [ema]) = (inputs, outputs) else { return };
         self.mean.run(isa, x, ema);
     }
 
-    fn run_many<const N: usize>(
+    fn run_many(
         kernels: &mut [Self],
         isa: Isa,
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
+        _: Scratch<'_>,
     ) {
         let [x] = inputs else { return };
         let (all, rest) = kernels.as_chunks_mut();

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::delay::Previous;
 use crate::primitives::garch::Garch;
 use crate::primitives::{ln, sqrt};
@@ -74,12 +74,10 @@ impl GarchVolatility {
         }
     }
 
-    /// Takes the next bars; writes the volatility at each.
+    /// Takes the next bars; writes the volatility at each, and something to `returns`.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub(super) fn write<const N: usize>(&mut self, x: &[f64], out: &mut [f64]) {
-        let mut returns = [0.0; N];
-        let returns = &mut returns[..x.len()];
+    pub(super) fn write(&mut self, x: &[f64], out: &mut [f64], returns: &mut [f64]) {
         self.previous.run(x, |t, previous| returns[t] = x[t] / previous);
         if self.log_returns {
             ln(returns);
@@ -140,9 +138,10 @@ impl Kernel for GarchVolatility {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([x], [garch_volatility]) = (inputs, outputs) else { return };
-        self.write::<N>(x, garch_volatility);
+        let [returns, ..] = scratch;
+        self.write(x, garch_volatility, returns);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

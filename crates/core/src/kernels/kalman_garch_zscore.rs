@@ -3,7 +3,7 @@ use super::garch_volatility::{
 };
 use super::kalman_mean;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::NAN;
 use crate::primitives::level::Level;
 use crate::spec::{Accuracy, Bars, Output, Params, Spec};
@@ -61,11 +61,10 @@ impl Kernel for KalmanGarchZscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([x], [kalman_garch_zscore]) = (inputs, outputs) else { return };
-        let mut volatility = [0.0; N];
-        let volatility = &mut volatility[..x.len()];
-        self.volatility.write::<N>(x, volatility);
+        let [volatility, returns, ..] = scratch;
+        self.volatility.write(x, volatility, returns);
         self.level.run(isa, x, kalman_garch_zscore);
         let rows = kalman_garch_zscore.iter_mut().zip(&*volatility).zip(*x);
         for ((score, &volatility), &x) in rows {

@@ -1,6 +1,6 @@
 use super::ema;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -73,7 +73,7 @@ impl Kernel for Macd {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
         let ([x], [macd, signal, histogram]) = (inputs, outputs) else { return };
         self.fast.run(isa, x, macd);
         self.slow.run(isa, x, signal);

@@ -1,6 +1,6 @@
 use super::ema;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::primitives::window::{WindowMean, WindowScore};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -92,7 +92,7 @@ impl Kernel for ResidualZscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([x], [residual_zscore]) = (inputs, outputs) else { return };
         match &mut self.mean {
             Mean::Rolling(mean) => mean.run(isa, x, residual_zscore),
@@ -101,7 +101,7 @@ impl Kernel for ResidualZscore {
         for (residual, &x) in residual_zscore.iter_mut().zip(*x) {
             *residual = x - *residual;
         }
-        self.score.run::<N>(isa, residual_zscore);
+        self.score.run(isa, residual_zscore, scratch);
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

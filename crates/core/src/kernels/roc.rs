@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::delay::Delay;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -43,7 +43,7 @@ impl Kernel for Roc {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
         let ([x], [roc]) = (inputs, outputs) else { return };
         self.earlier.pieces(x, |at, earlier| {
             isa.changes(100.0, &x[at.clone()], earlier, &mut roc[at]);

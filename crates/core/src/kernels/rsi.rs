@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::all_below;
 use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
@@ -65,11 +65,11 @@ impl Kernel for Rsi {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([x], [rsi]) = (inputs, outputs) else { return };
         let n = x.len();
-        let (mut gain, mut loss) = ([0.0; N], [0.0; N]);
-        let (gain, loss, rsi) = (&mut gain[..n], &mut loss[..n], &mut rsi[..n]);
+        let [gain, loss, _] = scratch.map(|column| &mut column[..n]);
+        let rsi = &mut rsi[..n];
         self.previous.run(x, |t, previous| {
             let change = x[t] - previous;
             gain[t] = rise(change);

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::delay::Previous;
 use crate::primitives::larger_present;
 use crate::spec::{Accuracy, Bars, Output, Params, Spec};
@@ -61,7 +61,7 @@ impl Kernel for TrueRange {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
         let ([high, low, close], [true_range]) = (inputs, outputs) else { return };
         self.write(high, low, close, true_range);
     }

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel};
+use crate::kernel::{Isa, Kernel, Scratch};
 use crate::primitives::window::WindowMoments;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -49,10 +49,9 @@ impl Kernel for Zscore {
     }
 
     #[inline(always)]
-    fn run<const N: usize>(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]]) {
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
         let ([x], [zscore]) = (inputs, outputs) else { return };
-        let mut deviation = [0.0; N];
-        let deviation = &mut deviation[..x.len()];
+        let [deviation, ..] = scratch;
         self.moments.run(isa, x, zscore, deviation);
         for (zscore, &x) in zscore.iter_mut().zip(*x) {
             *zscore = x - *zscore;

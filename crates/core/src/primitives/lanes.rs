@@ -112,9 +112,9 @@ pub(super) mod avx2 {
     use core::arch::x86_64::{
         __m256d, _CMP_GT_OQ, _CMP_UNORD_Q, _mm256_add_pd, _mm256_andnot_pd, _mm256_blendv_pd,
         _mm256_castpd128_pd256, _mm256_castpd256_pd128, _mm256_cmp_pd, _mm256_extractf128_pd,
-        _mm256_insertf128_pd, _mm256_max_pd, _mm256_mul_pd, _mm256_or_pd, _mm256_permute2f128_pd,
-        _mm256_set1_pd, _mm256_shuffle_pd, _mm256_sqrt_pd, _mm256_sub_pd, _mm256_unpackhi_pd,
-        _mm256_unpacklo_pd,
+        _mm256_insertf128_pd, _mm256_max_pd, _mm256_movemask_pd, _mm256_mul_pd, _mm256_or_pd,
+        _mm256_permute2f128_pd, _mm256_set1_pd, _mm256_shuffle_pd, _mm256_sqrt_pd, _mm256_sub_pd,
+        _mm256_unpackhi_pd, _mm256_unpacklo_pd,
     };
     use safe_unaligned_simd::x86_64::{
         _mm_loadu_pd, _mm_storeu_pd, _mm256_loadu_pd, _mm256_storeu_pd,
@@ -266,11 +266,35 @@ pub(super) mod avx2 {
         _mm256_blendv_pd(b, a, _mm256_or_pd(larger, nan))
     }
 
-    /// The larger magnitude of two, of which the first is none below zero; whatever where one is NaN.
+    /// The larger magnitude of two, of which the first is none below zero; the first where the second is NaN.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn larger_number(a: Lanes, b: Lanes) -> Lanes {
+        _mm256_max_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), b), a)
+    }
+
+    /// The same; whatever where one is NaN.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn larger_magnitude(a: Lanes, b: Lanes) -> Lanes {
-        _mm256_max_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), b), a)
+        larger_number(a, b)
+    }
+
+    /// Whether a value is NaN. A comparison looks at two of them.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn has_nan(x: &[f64]) -> bool {
+        let (groups, rest) = x.as_chunks::<{ 4 * WIDTH }>();
+        let mut found = splat(0.0);
+        for group in groups {
+            let ([a, b, c, d], _) = group.as_chunks() else {
+                unreachable!("a group is four registers")
+            };
+            let first = _mm256_cmp_pd::<_CMP_UNORD_Q>(load(a), load(b));
+            let second = _mm256_cmp_pd::<_CMP_UNORD_Q>(load(c), load(d));
+            found = _mm256_or_pd(found, _mm256_or_pd(first, second));
+        }
+        _mm256_movemask_pd(found) != 0 || rest.iter().any(|x| x.is_nan())
     }
 }
 
@@ -279,10 +303,11 @@ pub(super) mod avx2 {
 pub(super) mod avx512 {
     use core::arch::x86_64::{
         __m512d, __m512i, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_add_epi64, _mm512_add_pd,
-        _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask, _mm512_insertf64x4,
-        _mm512_mask_blend_pd, _mm512_mul_pd, _mm512_permutex2var_pd, _mm512_range_pd,
-        _mm512_set_epi64, _mm512_set1_epi64, _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_sqrt_pd,
-        _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
+        _mm512_andnot_pd, _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask,
+        _mm512_insertf64x4, _mm512_mask_blend_pd, _mm512_max_pd, _mm512_mul_pd,
+        _mm512_permutex2var_pd, _mm512_range_pd, _mm512_set_epi64, _mm512_set1_epi64,
+        _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_sqrt_pd, _mm512_sub_pd, _mm512_unpackhi_pd,
+        _mm512_unpacklo_pd,
     };
     use safe_unaligned_simd::x86_64::{_mm256_loadu_pd, _mm512_loadu_pd, _mm512_storeu_pd};
 
@@ -435,11 +460,34 @@ pub(super) mod avx512 {
         _mm512_mask_blend_pd(larger | nan, b, a)
     }
 
-    /// The larger magnitude of two, of which the first is none below zero; whatever where one is NaN.
+    /// The larger magnitude of two, of which the first is none below zero; the first where the second is NaN.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn larger_number(a: Lanes, b: Lanes) -> Lanes {
+        _mm512_max_pd(_mm512_andnot_pd(_mm512_set1_pd(-0.0), b), a)
+    }
+
+    /// The same, sooner; whatever where one is NaN.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(in super::super) fn larger_magnitude(a: Lanes, b: Lanes) -> Lanes {
         const LARGER: i32 = 0b11;
         _mm512_range_pd::<LARGER>(a, b)
+    }
+
+    /// Whether a value is NaN. A comparison looks at two of them.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn has_nan(x: &[f64]) -> bool {
+        let (groups, rest) = x.as_chunks::<{ 4 * WIDTH }>();
+        let mut found = 0;
+        for group in groups {
+            let ([a, b, c, d], _) = group.as_chunks() else {
+                unreachable!("a group is four registers")
+            };
+            found |= _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(load(a), load(b))
+                | _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(load(c), load(d));
+        }
+        found != 0 || rest.iter().any(|x| x.is_nan())
     }
 }

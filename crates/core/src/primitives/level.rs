@@ -21,7 +21,7 @@
 //! signs have met, and the next present value is the new one. The variance takes no notice.
 
 use super::recurrence::{BARS, Ewm, Gap, Isa, is_ordinary};
-use super::{ABOVE_INFINITY, NAN, all_below, canonical};
+use super::{NAN, canonical};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
@@ -68,7 +68,7 @@ impl Level {
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
         if let Filter::Steady { mean, .. } = &mut self.filter
-            && all_below(ABOVE_INFINITY, x)
+            && !isa.has_nan(x)
         {
             mean.run(isa, x, out);
             return;

@@ -26,7 +26,7 @@ pub mod window;
 pub const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0000);
 
 /// The first NaN in the order of bits, where infinity comes just before.
-pub(crate) const ABOVE_INFINITY: f64 = f64::from_bits(f64::INFINITY.to_bits() + 1);
+const ABOVE_INFINITY: f64 = f64::from_bits(f64::INFINITY.to_bits() + 1);
 
 /// Replaces any NaN by [`NAN`].
 ///
@@ -54,6 +54,11 @@ pub fn all_below(limit: f64, values: &[f64]) -> bool {
         over | ((value.to_bits() & !SIGN) + to_sign)
     });
     over & SIGN == 0
+}
+
+/// Whether a value is NaN.
+fn has_nan(values: &[f64]) -> bool {
+    !all_below(ABOVE_INFINITY, values)
 }
 
 /// Replaces values by their natural logarithms.

@@ -1,12 +1,12 @@
 //! The pieces that windows are put together from, and the windows, of many bars at once.
 //!
 //! A piece of `2^k` bars is made of two of half the length, as [`super::window`] tells. Pieces of up to
-//! [`CHUNK`] bars are formed for [`CHUNK`] bars at a time, and stay in vector registers while longer ones
-//! are made of them: the piece that ended some bars earlier is in a register of some bars ago, or between
-//! two of those, from which it is shifted. Nothing waits for the bar before, so what limits this is the
-//! number of additions, not how long they take. Windows of these pieces alone are put together on the
-//! spot. What they need of bars further back is in rows in memory, from where it is loaded register by
-//! register as it was stored, because a load from across two recent stores waits for both to be through.
+//! [`CHUNK`] bars are formed for [`CHUNK`] bars at a time, and stay in vector registers, with those of the chunk
+//! before, while longer ones are made of them: the piece that ended some bars earlier is in one of those registers, or
+//! between two of them, from which it is shifted. As soon as the pieces of a length are there, they join the windows
+//! that they are a part of. Nothing waits for the bar before, so what limits this is the
+//! number of additions, not how long they take. Windows of more than 31 bars go on in memory, from the
+//! pieces of a whole chunk.
 //!
 //! The arithmetic stands here once, in a macro, for the registers of each module of [`lanes`]. One of
 //! those has registers of a single number: bars that come one by one take the same steps.
@@ -24,6 +24,12 @@ pub(super) const CHUNKS: usize = 8;
 
 /// One number of each piece of a length, for the chunk before and for those that are taken.
 pub(super) type Row = [[f64; CHUNK]; 1 + CHUNKS];
+
+/// The pieces of a chunk, of each length.
+pub(super) type Small<const P: usize> = [[[f64; CHUNK]; P]; SMALL];
+
+/// Nothing overflows in a window of values below this.
+pub(super) const CALM: f64 = f64::from_bits((980 + 1023) << 52);
 
 /// A piece of a window.
 #[derive(Clone)]
@@ -84,25 +90,20 @@ impl Joint {
     }
 }
 
-/// Forms the pieces of some chunks, and applies steps to them. With `per_degree`, one by the degrees of freedom, they are the last ones
-/// and the results are finished: while the divider takes square roots, the next pieces are formed.
+/// Puts together the windows that end in some chunks, or as much of them as short pieces make up, and returns whether all numbers are
+/// below [`CALM`]. If not, everything written is worthless.
 ///
-/// First in `rows` are the pieces of the chunk before. Left there are the last one's, at [`last_of`] the chunks, and if there are
-/// no more than [`CHUNKS`], all of the levels in `kept`, which those of the steps must be among.
+/// `small` has the pieces of the chunk before, and afterwards those of the last one. `longest` is where pieces of a chunk's length are
+/// written, if longer ones follow. With `per_degree`, one by the degrees of freedom, results are finished: while the divider takes
+/// square roots, the next pieces are formed.
 pub(super) type Take<const P: usize> = fn(
     x: &[[f64; CHUNK]],
-    rows: &mut [[Row; P]; SMALL],
-    kept: usize,
+    small: &mut Small<P>,
+    longest: Option<[&mut [[f64; CHUNK]]; P]>,
     steps: &[Step],
     per_degree: Option<f64>,
     out: &mut [&mut [[f64; CHUNK]]; P],
-);
-
-/// Where in a row the pieces of the last of some chunks are left: rows are begun anew when they are full.
-#[inline(always)]
-pub(super) fn last_of(chunks: usize) -> usize {
-    1 + (chunks - 1) % CHUNKS
-}
+) -> bool;
 
 /// The instructions that pieces are formed with.
 #[derive(Clone, Copy, Debug)]
@@ -118,14 +119,14 @@ impl Pieces {
     #[target_feature(enable = "avx2")]
     pub(super) fn avx2() -> Self {
         Self {
-            means: |x, rows, kept, steps, per_degree, out| {
-                on_fours::means(x, rows, kept, steps, per_degree, out);
+            means: |x, small, longest, steps, per_degree, out| {
+                on_fours::means(x, small, longest, steps, per_degree, out)
             },
-            moments: |x, rows, kept, steps, per_degree, out| {
-                on_fours::moments(x, rows, kept, steps, per_degree, out);
+            moments: |x, small, longest, steps, per_degree, out| {
+                on_fours::moments(x, small, longest, steps, per_degree, out)
             },
-            largest: |x, rows, kept, steps, per_degree, out| {
-                on_fours::largest(x, rows, kept, steps, per_degree, out);
+            largest: |x, small, longest, steps, per_degree, out| {
+                on_fours::largest(x, small, longest, steps, per_degree, out)
             },
         }
     }
@@ -135,14 +136,14 @@ impl Pieces {
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(super) fn avx512() -> Self {
         Self {
-            means: |x, rows, kept, steps, per_degree, out| {
-                on_eights::means(x, rows, kept, steps, per_degree, out);
+            means: |x, small, longest, steps, per_degree, out| {
+                on_eights::means(x, small, longest, steps, per_degree, out)
             },
-            moments: |x, rows, kept, steps, per_degree, out| {
-                on_eights::moments(x, rows, kept, steps, per_degree, out);
+            moments: |x, small, longest, steps, per_degree, out| {
+                on_eights::moments(x, small, longest, steps, per_degree, out)
             },
-            largest: |x, rows, kept, steps, per_degree, out| {
-                on_eights::largest(x, rows, kept, steps, per_degree, out);
+            largest: |x, small, longest, steps, per_degree, out| {
+                on_eights::largest(x, small, longest, steps, per_degree, out)
             },
         }
     }
@@ -256,8 +257,8 @@ pub(super) mod on_ones {
 macro_rules! pieces {
     ($name:ident, $lanes:ident $(, #[$feature:meta])?) => {
         mod $name {
-            use super::lanes::$lanes::{Shift, WIDTH, load, shift, shifted, store};
-            use super::{CHUNK, CHUNKS, Row, SMALL, Step};
+            use super::lanes::$lanes::{Shift, WIDTH, larger_number, load, shift, shifted, store};
+            use super::{CALM, CHUNK, SMALL, Small, Step};
 
             arithmetic!($lanes $(, #[$feature])?);
 
@@ -270,25 +271,25 @@ macro_rules! pieces {
             $(#[$feature])?
             pub(super) fn means(
                 x: &[[f64; CHUNK]],
-                rows: &mut [[Row; 1]; SMALL],
-                kept: usize,
+                small: &mut Small<1>,
+                longest: Option<[&mut [[f64; CHUNK]]; 1]>,
                 steps: &[Step],
                 _: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 1],
-            ) {
-                take(x, rows, kept, steps, out, |x| [x], |a, b| join_sums(a, b), |a, b| join_sums(a, b),
-                    |x, w| first_mean(x, w), |a, b, w| extended_mean(a, b, w), |result| result);
+            ) -> bool {
+                take(x, small, longest, steps, out, |x| [x], |a, b| join_sums(a, b), |a, b| join_sums(a, b),
+                    |x, w| first_mean(x, w), |a, b, w| extended_mean(a, b, w), |result| result)
             }
 
             $(#[$feature])?
             pub(super) fn moments(
                 x: &[[f64; CHUNK]],
-                rows: &mut [[Row; 2]; SMALL],
-                kept: usize,
+                small: &mut Small<2>,
+                longest: Option<[&mut [[f64; CHUNK]]; 2]>,
                 steps: &[Step],
                 per_degree: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 2],
-            ) {
+            ) -> bool {
                 let zero = splat(0.0);
                 // As of any pieces, without adding the squares of single bars, which are zero.
                 let leaves = |[older, _]: [Lanes; 2], [newer, _]: [Lanes; 2]| {
@@ -300,23 +301,23 @@ macro_rules! pieces {
                     Some(per_degree) => finished_moments(result, per_degree),
                     None => result,
                 };
-                take(x, rows, kept, steps, out, |x| [x, zero], leaves, |a, b| join_moments(a, b),
-                    |x, w| first_moments(x, w), |a, b, w| extended_moments(a, b, w), finish);
+                take(x, small, longest, steps, out, |x| [x, zero], leaves, |a, b| join_moments(a, b),
+                    |x, w| first_moments(x, w), |a, b, w| extended_moments(a, b, w), finish)
             }
 
             $(#[$feature])?
             pub(super) fn largest(
                 x: &[[f64; CHUNK]],
-                rows: &mut [[Row; 1]; SMALL],
-                kept: usize,
+                small: &mut Small<1>,
+                longest: Option<[&mut [[f64; CHUNK]]; 1]>,
                 steps: &[Step],
                 _: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 1],
-            ) {
+            ) -> bool {
                 let zero = splat(0.0);
                 // Zeros lose their sign, so that the largest does not depend on the order.
-                take(x, rows, kept, steps, out, |x| [add(x, zero)], |a, b| join_largest(a, b), |a, b| join_largest(a, b),
-                    |x, w| first_largest(x, w), |a, b, w| extended_largest(a, b, w), |result| result);
+                take(x, small, longest, steps, out, |x| [add(x, zero)], |a, b| join_largest(a, b), |a, b| join_largest(a, b),
+                    |x, w| first_largest(x, w), |a, b, w| extended_largest(a, b, w), |result| result)
             }
 
             #[inline]
@@ -324,8 +325,8 @@ macro_rules! pieces {
             #[allow(clippy::too_many_arguments, reason = "the arithmetic, function by function")]
             fn take<const P: usize>(
                 x: &[[f64; CHUNK]],
-                rows: &mut [[Row; P]; SMALL],
-                kept: usize,
+                small: &mut Small<P>,
+                mut longest: Option<[&mut [[f64; CHUNK]]; P]>,
                 steps: &[Step],
                 out: &mut [&mut [[f64; CHUNK]]; P],
                 leaf: impl Fn(Lanes) -> [Lanes; P],
@@ -334,68 +335,104 @@ macro_rules! pieces {
                 first: impl Fn([Lanes; P], &Weights) -> [Lanes; P],
                 extended: impl Fn([Lanes; P], [Lanes; P], &Weights) -> [Lanes; P],
                 finish: impl Fn([Lanes; P]) -> [Lanes; P],
-            ) {
-                let [mut ones, mut twos, mut fours, mut eights] = [[[splat(0.0); P]; PARTS]; SMALL - 1];
-                let before = [&mut ones, &mut twos, &mut fours, &mut eights];
-                for (pieces, rows) in before.into_iter().zip(&*rows) {
+            ) -> bool {
+                let mut before = [[[splat(0.0); P]; PARTS]; SMALL];
+                for (pieces, numbers) in before.iter_mut().zip(&*small) {
                     for p in 0..P {
-                        for (pieces, numbers) in pieces.iter_mut().zip(rows[p][0].as_chunks().0) {
+                        for (pieces, numbers) in pieces.iter_mut().zip(numbers[p].as_chunks().0) {
                             pieces[p] = load(numbers);
                         }
                     }
                 }
-                let newest = steps.first().map(|step| Ready::new(step));
-                let mut older = [newest; SMALL - 1];
-                for (older, step) in older.iter_mut().zip(steps.iter().skip(1)) {
-                    *older = Some(Ready::new(step));
-                }
-                let older = &older[..steps.len().saturating_sub(1).min(SMALL - 1)];
-                let end = x.len() - 1;
-                for (number, x) in x.iter().enumerate() {
-                    if number > 0 && number % CHUNKS == 0 {
-                        for row in rows.as_flattened_mut() {
-                            row[0] = row[CHUNKS];
-                        }
+                let [mut ones, mut twos, mut fours, mut eights, mut sixteens] = before;
+                let mut ready: [Option<Ready>; SMALL] = [None; SMALL];
+                for step in steps {
+                    if let Some(ready) = ready.get_mut(step.level) {
+                        *ready = Some(Ready::new(step));
                     }
-                    let chunk = 1 + number % CHUNKS;
-                    let kept = if number == end { usize::MAX } else { kept };
+                }
+                let some = ready.iter().any(|ready| ready.is_some());
+                let top = match longest {
+                    Some(_) => SMALL - 1,
+                    None => steps.last().map_or(0, |step| step.level),
+                };
+                let mut largest = splat(0.0);
+                let end = x.len().wrapping_sub(1);
+                for (number, x) in x.iter().enumerate() {
+                    let mut results = [[splat(0.0); P]; PARTS];
+                    let mut keep = |level: usize, pieces: &Chunk<P>| {
+                        if number == end {
+                            write(pieces, small[level].each_mut());
+                        }
+                    };
                     let mut now = [[splat(0.0); P]; PARTS];
                     for (now, x) in now.iter_mut().zip(x.as_chunks().0) {
-                        *now = leaf(load(x));
+                        let x = load(x);
+                        largest = larger_number(largest, x);
+                        *now = leaf(x);
                     }
-                    keep(&now, rows, 0, chunk, kept);
-                    let next = joined::<P, 1>(&ones, &now, &join_leaves);
-                    keep(&next, rows, 1, chunk, kept);
+                    keep(0, &now);
+                    apply::<P, 0>(ready[0].as_ref(), &mut results, &ones, &now, &first, &extended);
+                    if top > 0 {
+                        let next = joined::<P, 1>(&ones, &now, &join_leaves);
+                        keep(1, &next);
+                        apply::<P, 1>(ready[1].as_ref(), &mut results, &twos, &next, &first, &extended);
+                        if top > 1 {
+                            let now = joined::<P, 2>(&twos, &next, &join);
+                            keep(2, &now);
+                            apply::<P, 2>(ready[2].as_ref(), &mut results, &fours, &now, &first, &extended);
+                            if top > 2 {
+                                let next = joined::<P, 4>(&fours, &now, &join);
+                                keep(3, &next);
+                                apply::<P, 3>(ready[3].as_ref(), &mut results, &eights, &next, &first, &extended);
+                                if top > 3 {
+                                    let now = joined::<P, 8>(&eights, &next, &join);
+                                    keep(4, &now);
+                                    apply::<P, 4>(ready[4].as_ref(), &mut results, &sixteens, &now, &first, &extended);
+                                    if let Some(longest) = &mut longest {
+                                        write(&now, longest.each_mut().map(|longest| &mut longest[number]));
+                                    }
+                                    sixteens = now;
+                                }
+                                eights = next;
+                            }
+                            fours = now;
+                        }
+                        twos = next;
+                    }
                     ones = now;
-                    let now = joined::<P, 2>(&twos, &next, &join);
-                    keep(&now, rows, 2, chunk, kept);
-                    twos = next;
-                    let next = joined::<P, 4>(&fours, &now, &join);
-                    keep(&next, rows, 3, chunk, kept);
-                    fours = now;
-                    let now = joined::<P, 8>(&eights, &next, &join);
-                    keep(&now, rows, 4, chunk, kept);
-                    eights = next;
+                    if some {
+                        for result in &mut results {
+                            *result = finish(*result);
+                        }
+                        write(&results, out.each_mut().map(|out| &mut out[number]));
+                    }
+                }
+                let mut magnitudes = [0.0; WIDTH];
+                store(largest, &mut magnitudes);
+                magnitudes.iter().all(|&magnitude| magnitude < CALM)
+            }
 
-                    let Some(newest) = &newest else { continue };
-                    let mut results = [[splat(0.0); P]; PARTS];
-                    for (part, result) in results.iter_mut().enumerate() {
-                        *result = first(newest.piece(rows, chunk * PARTS + part), &newest.weights);
+            /// Adds the pieces of a length to the results, if a step is for those.
+            #[inline]
+            $(#[$feature])?
+            fn apply<const P: usize, const LEVEL: usize>(
+                ready: Option<&Ready>,
+                results: &mut Chunk<P>,
+                before: &Chunk<P>,
+                now: &Chunk<P>,
+                first: &impl Fn([Lanes; P], &Weights) -> [Lanes; P],
+                extended: &impl Fn([Lanes; P], [Lanes; P], &Weights) -> [Lanes; P],
+            ) {
+                let Some(ready) = ready else { return };
+                if ready.newer == 0 {
+                    for (result, &pieces) in results.iter_mut().zip(now) {
+                        *result = first(pieces, &ready.weights);
                     }
-                    for step in older.iter().flatten() {
-                        for (part, result) in results.iter_mut().enumerate() {
-                            let piece = step.piece(rows, chunk * PARTS + part);
-                            *result = extended(*result, piece, &step.weights);
-                        }
-                    }
-                    for result in &mut results {
-                        *result = finish(*result);
-                    }
-                    for (p, out) in out.iter_mut().enumerate() {
-                        for (result, out) in results.iter().zip(out[number].as_chunks_mut().0) {
-                            store(result[p], out);
-                        }
-                    }
+                    return;
+                }
+                for (result, pieces) in results.iter_mut().zip(ready.pieces::<P, LEVEL>(before, now)) {
+                    *result = extended(*result, pieces, &ready.weights);
                 }
             }
 
@@ -407,6 +444,23 @@ macro_rules! pieces {
                 now: &Chunk<P>,
                 join: &impl Fn([Lanes; P], [Lanes; P]) -> [Lanes; P],
             ) -> Chunk<P> {
+                let earlier = delayed(before, now, LEN / WIDTH, (LEN < WIDTH).then(|| shift(LEN)));
+                let mut pieces = *now;
+                for (pieces, earlier) in pieces.iter_mut().zip(earlier) {
+                    *pieces = join(earlier, *pieces);
+                }
+                pieces
+            }
+
+            /// The pieces that end some registers earlier, or so many numbers more.
+            #[inline]
+            $(#[$feature])?
+            fn delayed<const P: usize>(
+                before: &Chunk<P>,
+                now: &Chunk<P>,
+                registers: usize,
+                numbers: Option<Shift>,
+            ) -> Chunk<P> {
                 let mut pieces = *now;
                 for (part, pieces) in pieces.iter_mut().enumerate() {
                     // Counted from the first register of the chunk before.
@@ -414,33 +468,22 @@ macro_rules! pieces {
                         let part = PARTS + part - by;
                         if part < PARTS { before[part] } else { now[part - PARTS] }
                     };
-                    let mut earlier = back(LEN / WIDTH);
-                    if LEN < WIDTH {
-                        for (earlier, before) in earlier.iter_mut().zip(back(1)) {
-                            *earlier = shifted(shift(LEN), before, *earlier);
+                    *pieces = back(registers);
+                    if let Some(numbers) = numbers {
+                        for (piece, before) in pieces.iter_mut().zip(back(registers + 1)) {
+                            *piece = shifted(numbers, before, *piece);
                         }
                     }
-                    *pieces = join(earlier, *pieces);
                 }
                 pieces
             }
 
-            /// Writes the pieces of a chunk, if they are of a level that is kept.
             #[inline]
             $(#[$feature])?
-            fn keep<const P: usize>(
-                pieces: &Chunk<P>,
-                rows: &mut [[Row; P]; SMALL],
-                level: usize,
-                chunk: usize,
-                kept: usize,
-            ) {
-                if kept >> level & 1 == 0 {
-                    return;
-                }
-                for (p, row) in rows[level].iter_mut().enumerate() {
-                    for (pieces, numbers) in pieces.iter().zip(row[chunk].as_chunks_mut().0) {
-                        store(pieces[p], numbers);
+            fn write<const P: usize>(pieces: &Chunk<P>, to: [&mut [f64; CHUNK]; P]) {
+                for (p, to) in to.into_iter().enumerate() {
+                    for (pieces, to) in pieces.iter().zip(to.as_chunks_mut().0) {
+                        store(pieces[p], to);
                     }
                 }
             }
@@ -448,9 +491,7 @@ macro_rules! pieces {
             /// What a step needs for each register.
             #[derive(Clone, Copy)]
             struct Ready {
-                level: usize,
-                /// Registers back, and numbers between registers.
-                back: usize,
+                newer: usize,
                 shift: Shift,
                 weights: Weights,
             }
@@ -460,24 +501,24 @@ macro_rules! pieces {
                 $(#[$feature])?
                 fn new(step: &Step) -> Self {
                     Self {
-                        level: step.level,
-                        back: step.newer / WIDTH,
+                        newer: step.newer,
                         shift: shift(step.newer % WIDTH),
                         weights: weights(&step.joint),
                     }
                 }
 
-                /// The pieces that belong to the windows of a register.
+                /// The pieces that belong to the windows of a chunk.
                 #[inline]
                 $(#[$feature])?
-                fn piece<const P: usize>(&self, rows: &[[Row; P]; SMALL], register: usize) -> [Lanes; P] {
-                    let back = register - self.back;
-                    let mut piece = [splat(0.0); P];
-                    for (piece, row) in piece.iter_mut().zip(&rows[self.level]) {
-                        let (registers, _) = row.as_flattened().as_chunks();
-                        *piece = shifted(self.shift, load(&registers[back - 1]), load(&registers[back]));
+                fn pieces<const P: usize, const LEVEL: usize>(&self, before: &Chunk<P>, now: &Chunk<P>) -> Chunk<P> {
+                    // So that registers do not change in any case. Fewer bars are newer than the piece has.
+                    let most = (1 << LEVEL) / WIDTH;
+                    match self.newer / WIDTH {
+                        1 if most > 1 => delayed(before, now, 1, Some(self.shift)),
+                        2 if most > 2 => delayed(before, now, 2, Some(self.shift)),
+                        3 if most > 3 => delayed(before, now, 3, Some(self.shift)),
+                        _ => delayed(before, now, 0, Some(self.shift)),
                     }
-                    piece
                 }
             }
         }

@@ -4,8 +4,8 @@
 //!
 //! A processor divides four numbers in as many cycles as it multiplies sixty, and nothing around a
 //! division hides that: half the time of an RSI is one division a bar. With AVX-512 there is an
-//! approximate reciprocal and twice the registers, and the same quotient comes from it sooner. *The
-//! same* is not a matter of luck.
+//! approximate reciprocal and twice the registers, and the same quotient comes from it sooner; soonest when the
+//! divider takes its share meanwhile. *The same* is not a matter of luck.
 //!
 //! # Why the bits are those of a division
 //!
@@ -52,26 +52,30 @@ pub(super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) 
     }
 }
 
-/// Without the divider, where the numbers allow it.
+/// With less of the divider, where the numbers allow it.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512 {
     use core::arch::x86_64::{
-        __m512d, _mm512_add_epi64, _mm512_castpd_si512, _mm512_fmadd_pd, _mm512_fnmadd_pd,
-        _mm512_mul_pd, _mm512_or_si512, _mm512_rcp14_pd, _mm512_set1_epi64, _mm512_set1_pd,
-        _mm512_setzero_si512, _mm512_sub_epi64, _mm512_sub_pd, _mm512_test_epi64_mask,
-        _mm512_xor_si512,
+        __m512d, _mm512_add_epi64, _mm512_castpd_si512, _mm512_div_pd, _mm512_fmadd_pd,
+        _mm512_fnmadd_pd, _mm512_mul_pd, _mm512_or_si512, _mm512_rcp14_pd, _mm512_set1_epi64,
+        _mm512_set1_pd, _mm512_setzero_si512, _mm512_sub_epi64, _mm512_sub_pd,
+        _mm512_test_epi64_mask, _mm512_xor_si512,
     };
     use safe_unaligned_simd::x86_64::{_mm512_loadu_pd, _mm512_storeu_pd};
 
     /// Numbers that are looked at together.
     const TOGETHER: usize = 32;
 
+    /// Registers of those that the divider takes while the others are multiplied: it works beside the other units, at
+    /// about their pace.
+    const DIVIDED: usize = 2;
+
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(in super::super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) {
         let (a, a_rest) = numerators.as_chunks_mut::<TOGETHER>();
         let (b, b_rest) = denominators.as_chunks::<TOGETHER>();
         for (a, b) in a.iter_mut().zip(b) {
-            let Some(results) = without_divider(scale, a, b, |a, _| a) else {
+            let Some(results) = with_multiplications(scale, a, b, |a, _| a) else {
                 super::quotients(scale, a, b);
                 continue;
             };
@@ -87,7 +91,7 @@ pub(super) mod avx512 {
         let (out, out_rest) = out.as_chunks_mut::<TOGETHER>();
         for ((x, b), out) in x.iter().zip(b).zip(out) {
             let change = |x, b| _mm512_sub_pd(x, b);
-            let Some(results) = without_divider(scale, x, b, change) else {
+            let Some(results) = with_multiplications(scale, x, b, change) else {
                 super::changes(scale, x, b, out);
                 continue;
             };
@@ -99,7 +103,7 @@ pub(super) mod avx512 {
     /// The quotients, with numerators made of two columns; none if a number of those asks for the divider.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn without_divider(
+    fn with_multiplications(
         scale: f64,
         x: &[f64; TOGETHER],
         denominators: &[f64; TOGETHER],
@@ -114,9 +118,15 @@ pub(super) mod avx512 {
         let (mut distances, mut carries) = (_mm512_setzero_si512(), _mm512_setzero_si512());
         let mut results = [_mm512_set1_pd(scale); TOGETHER / 8];
         let pairs = x.as_chunks().0.iter().zip(denominators.as_chunks().0);
-        for (result, (x, b)) in results.iter_mut().zip(pairs) {
+        for (number, (result, (x, b))) in results.iter_mut().zip(pairs).enumerate() {
             let (x, b) = (_mm512_loadu_pd(x), _mm512_loadu_pd(b));
-            *result = _mm512_mul_pd(*result, quotient(numerator(x, b), b));
+            let a = numerator(x, b);
+            let divided = if number < DIVIDED {
+                _mm512_div_pd(a, b)
+            } else {
+                quotient(a, b)
+            };
+            *result = _mm512_mul_pd(*result, divided);
             let (x, b) = (_mm512_castpd_si512(x), _mm512_castpd_si512(b));
             distances = _mm512_or_si512(distances, _mm512_sub_epi64(x, smallest));
             distances = _mm512_or_si512(distances, _mm512_sub_epi64(b, smallest));

@@ -43,7 +43,7 @@ use super::lanes;
 use super::pieces::Pieces;
 use super::quotient::{self, Changes, Quotients};
 use super::window::SeedMean;
-use super::{NAN, all_below, canonical};
+use super::{NAN, all_below, canonical, has_nan};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
@@ -310,9 +310,10 @@ pub struct Isa {
     group: usize,
     groups: fn(&mut Ewm, &[f64], &mut [f64]) -> bool,
     means: fn(&mut [&mut Ewm; MEANS], &[f64], &mut [&mut [f64]; MEANS]),
-    pub(super) pieces: Option<Pieces>,
+    pieces: Option<Pieces>,
     quotients: Quotients,
     changes: Changes,
+    has_nan: fn(&[f64]) -> bool,
 }
 
 impl Isa {
@@ -328,6 +329,20 @@ impl Isa {
         (self.changes)(scale, now, before, out);
     }
 
+    /// How windows are formed in registers, if they are.
+    #[inline(always)]
+    pub(super) fn pieces(self) -> Option<Pieces> {
+        // Said here, so that other machines have no code for it.
+        self.pieces.filter(|_| cfg!(target_arch = "x86_64"))
+    }
+
+    /// Whether a value is NaN.
+    #[inline(always)]
+    #[must_use]
+    pub fn has_nan(self, values: &[f64]) -> bool {
+        (self.has_nan)(values)
+    }
+
     /// Those that every machine of a kind has.
     pub const PORTABLE: Self = Self {
         group: on_pairs::GROUP,
@@ -336,6 +351,7 @@ impl Isa {
         pieces: None,
         quotients: quotient::quotients,
         changes: quotient::changes,
+        has_nan,
     };
 
     /// AVX2.
@@ -356,6 +372,7 @@ impl Isa {
             pieces: Some(Pieces::avx2()),
             quotients: |scale, a, b| quotient::quotients(scale, a, b),
             changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
+            has_nan: |values| lanes::avx2::has_nan(values),
         }
     }
 
@@ -376,6 +393,7 @@ impl Isa {
             pieces: Some(Pieces::avx512()),
             quotients: |scale, a, b| quotient::avx512::quotients(scale, a, b),
             changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
+            has_nan: |values| lanes::avx512::has_nan(values),
         }
     }
 }

@@ -24,10 +24,11 @@
 //! alone takes the same steps.
 
 use super::delay::Ring;
-use super::pieces::{CHUNK, CHUNKS, Joint, Row, SMALL, Step, Take, last_of, on_ones};
+use super::pieces::{CALM, CHUNK, CHUNKS, Joint, Row, SMALL, Small, Step, Take, on_ones};
 use super::recurrence::Isa;
 use super::{NAN, all_below};
 use crate::error::Error;
+use crate::kernel::Scratch;
 use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
 
@@ -80,7 +81,7 @@ impl Fold<1> for Means {
     }
 
     fn chunks(isa: Isa) -> Option<Take<1>> {
-        isa.pieces.map(|pieces| pieces.means)
+        isa.pieces().map(|pieces| pieces.means)
     }
 }
 
@@ -121,7 +122,7 @@ impl Fold<2> for Moments {
     }
 
     fn chunks(isa: Isa) -> Option<Take<2>> {
-        isa.pieces.map(|pieces| pieces.moments)
+        isa.pieces().map(|pieces| pieces.moments)
     }
 }
 
@@ -156,7 +157,7 @@ impl Fold<1> for Largest {
     }
 
     fn chunks(isa: Isa) -> Option<Take<1>> {
-        isa.pieces.map(|pieces| pieces.largest)
+        isa.pieces().map(|pieces| pieces.largest)
     }
 }
 
@@ -168,29 +169,22 @@ struct Tree<F, const P: usize> {
     per_degree: f64,
     /// What windows are put together from, newest first.
     steps: Vec<Step>,
-    /// Levels of short pieces whose rows are needed, a bit each.
-    kept: usize,
     /// The last pieces of up to a chunk of bars, that of bar `t` at `t` modulo [`CHUNK`].
-    small: [[[f64; CHUNK]; P]; SMALL],
+    small: Small<P>,
     /// The last `2^k` pieces of `2^k` bars, for each longer `k` a ring for each of the `P` numbers.
     long: Vec<[Ring; P]>,
     /// The inputs of the last window: all that has to be saved.
     inputs: Ring,
     bars: usize,
-    /// Calm values in a row at the end, see [`CALM`].
+    /// Values since the last that was not calm, which are those from [`CALM`] on. A missing one is calm: with it, every result is NaN.
     calm: usize,
     fold: core::marker::PhantomData<F>,
 }
-
-/// Nothing overflows in a window of values below this.
-const CALM: f64 = f64::from_bits((980 + 1023) << 52);
 
 impl<F: Fold<P>, const P: usize> Tree<F, P> {
     fn new(period: usize) -> Result<Self, Error> {
         let levels = 1 + period.ilog2() as usize;
         let (mut steps, mut long) = (Vec::new(), Vec::new());
-        // Those of the period's own digits, and the longest where longer ones follow.
-        let kept = (period | if levels > SMALL { CHUNK } else { 0 }) % (2 * CHUNK);
         steps.try_reserve_exact(levels).map_err(|_| Error::Memory)?;
         for level in (0..levels).filter(|level| period >> level & 1 == 1) {
             steps.push(Step::new(period, level));
@@ -208,18 +202,18 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             period,
             per_degree: 1.0 / (period - 1) as f64,
             steps,
-            kept,
             small: [[[NAN; CHUNK]; P]; SMALL],
             long,
             inputs: Ring::new(period - 1)?,
             bars: 0,
-            calm: 0,
+            calm: usize::MAX,
             fold: core::marker::PhantomData,
         })
     }
 
     /// Takes the next values; writes the results for the windows that end at them.
-    #[inline(always)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn run(&mut self, isa: Isa, x: &[f64], out: [&mut [f64]; P]) {
         let (chunks, rest) = x.as_chunks();
         let at = chunks.as_flattened().len();
@@ -240,83 +234,96 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     /// Takes whole chunks.
     #[inline(always)]
     fn chunks(&mut self, isa: Isa, x: &[[f64; CHUNK]], mut out: [&mut [[f64; CHUNK]]; P]) {
-        let calm = self.is_calm(x.as_flattened());
+        let bars = x.as_flattened();
+        let take = F::chunks(isa);
+        let at_once = take.filter(|_| self.long.is_empty() && self.calm >= self.period - 1);
+        let mut small = self.in_order();
+        let done = at_once.is_some_and(|take| {
+            let per_degree = Some(self.per_degree);
+            take(x, &mut small, None, &self.steps, per_degree, &mut out)
+        });
+        if done {
+            self.calm = self.calm.saturating_add(bars.len());
+            self.bars = self.bars.wrapping_add(bars.len());
+        } else {
+            small = self.in_order();
+            let calm = self.is_calm(bars);
+            self.in_rows(take.filter(|_| calm), x, out, &mut small, calm);
+        }
         let phase = self.bars % CHUNK;
-        let mut rows: [[Row; P]; SMALL] = [[[[0.0; CHUNK]; 1 + CHUNKS]; P]; SMALL];
-        for (row, small) in rows
+        for (numbers, small) in self
+            .small
             .as_flattened_mut()
             .iter_mut()
-            .zip(self.small.as_flattened())
+            .zip(small.as_flattened())
         {
-            row[0] = *small;
-            row[0].rotate_left(phase);
+            *numbers = *small;
+            numbers.rotate_right(phase);
         }
-        let take = F::chunks(isa).filter(|_| calm);
-        // Windows that are put together on the spot need no rows.
-        let at_once = if take.is_some() && self.long.is_empty() {
-            x.len()
-        } else {
-            CHUNKS
-        };
-        for (number, x) in x.chunks(at_once).enumerate() {
-            let at = number * at_once;
-            let out = out.each_mut().map(|out| &mut out[at..at + x.len()]);
-            self.some_chunks(take, x, out, &mut rows, calm);
-        }
-        for (row, small) in rows
-            .as_flattened()
-            .iter()
-            .zip(self.small.as_flattened_mut())
-        {
-            *small = row[0];
-            small.rotate_right(phase);
-        }
-        self.inputs.push(
-            self.bars.wrapping_sub(x.as_flattened().len()),
-            x.as_flattened(),
-        );
+        self.inputs.push(self.bars.wrapping_sub(bars.len()), bars);
     }
 
-    /// Takes chunks, [`CHUNKS`] at most where rows are needed. They begin with the pieces before, and do so again afterwards.
+    /// The short pieces, oldest first.
     #[inline(always)]
-    fn some_chunks(
+    fn in_order(&self) -> Small<P> {
+        let mut small = self.small;
+        for numbers in small.as_flattened_mut() {
+            numbers.rotate_left(self.bars % CHUNK);
+        }
+        small
+    }
+
+    /// Takes chunks, some at a time, whose pieces are in rows in memory.
+    #[inline(always)]
+    fn in_rows(
         &mut self,
         take: Option<Take<P>>,
         x: &[[f64; CHUNK]],
         mut out: [&mut [[f64; CHUNK]]; P],
-        rows: &mut [[Row; P]; SMALL],
+        small: &mut Small<P>,
         calm: bool,
     ) {
-        let count = x.len();
         let short = self.steps.partition_point(|step| step.level < SMALL);
-        let short = &self.steps[..short];
-        let per_degree = self.long.is_empty().then_some(self.per_degree);
-        if let Some(take) = take {
-            take(x, rows, self.kept, short, per_degree, &mut out);
-        } else {
-            let top = self.period.ilog2() as usize;
-            form::<F, P>(x, &mut rows[..SMALL.min(1 + top)]);
-            for step in short {
-                let pieces = rows[step.level]
-                    .each_ref()
-                    .map(|row| delayed(row, step.newer, count));
-                apply::<F, P>(step, &mut out, pieces, calm);
+        let mut rows: [[Row; P]; SMALL] = [[[[0.0; CHUNK]; 1 + CHUNKS]; P]; SMALL];
+        for (row, small) in rows.as_flattened_mut().iter_mut().zip(small.as_flattened()) {
+            row[0] = *small;
+        }
+        for (number, x) in x.chunks(CHUNKS).enumerate() {
+            let at = number * CHUNKS;
+            let count = x.len();
+            let mut out = out.each_mut().map(|out| &mut out[at..at + count]);
+            let steps = &self.steps[..short];
+            if let Some(take) = take {
+                let longest = rows[SMALL - 1].each_mut().map(|row| &mut row[1..]);
+                take(x, small, Some(longest), steps, None, &mut out);
+            } else {
+                let top = self.period.ilog2() as usize;
+                form::<F, P>(x, &mut rows[..SMALL.min(1 + top)]);
+                for step in steps {
+                    let pieces = rows[step.level]
+                        .each_ref()
+                        .map(|row| delayed(row, step.newer, count));
+                    apply::<F, P>(step, &mut out, pieces, calm);
+                }
+                for row in rows[..SMALL - 1].as_flattened_mut() {
+                    row[0] = row[count];
+                }
             }
-            if let Some(per_degree) = per_degree {
-                finish::<F, P>(&mut out, per_degree);
+            if self.long.is_empty() {
+                finish::<F, P>(&mut out, self.per_degree);
+            } else {
+                self.longer(out, &mut rows, count, calm);
+            }
+            for row in &mut rows[SMALL - 1] {
+                row[0] = row[count];
+            }
+            self.bars = self.bars.wrapping_add(count * CHUNK);
+        }
+        if take.is_none() {
+            for (row, small) in rows.as_flattened().iter().zip(small.as_flattened_mut()) {
+                *small = row[0];
             }
         }
-        let last = last_of(count);
-        for row in rows[..SMALL - 1].as_flattened_mut() {
-            row[0] = row[last];
-        }
-        if !self.long.is_empty() {
-            self.longer(out, rows, count, calm);
-        }
-        for row in &mut rows[SMALL - 1] {
-            row[0] = row[last];
-        }
-        self.bars = self.bars.wrapping_add(count * CHUNK);
     }
 
     /// Goes on with the pieces of more bars than a chunk has. They are formed in rows of shorter ones that are
@@ -402,13 +409,14 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     #[inline(always)]
     fn is_calm(&mut self, x: &[f64]) -> bool {
         let before = self.calm >= self.period - 1;
-        let calm = all_below(CALM, x);
-        self.calm = if calm {
-            self.calm.saturating_add(x.len())
-        } else {
-            x.iter().rev().take_while(|x| x.abs() < CALM).count()
-        };
-        before && calm
+        // The first is quicker, and there is rarely anything missing.
+        if all_below(CALM, x) {
+            self.calm = self.calm.saturating_add(x.len());
+            return before;
+        }
+        let last = x.iter().rposition(|x| x.abs() >= CALM);
+        self.calm = last.map_or(self.calm.saturating_add(x.len()), |last| x.len() - 1 - last);
+        before && last.is_none()
     }
 
     fn reset(&mut self) {
@@ -419,7 +427,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             .for_each(Ring::clear);
         self.inputs.clear();
         self.bars = 0;
-        self.calm = 0;
+        self.calm = usize::MAX;
     }
 
     fn save(&self, to: &mut Writer) {
@@ -607,8 +615,7 @@ impl WindowMean {
     }
 
     /// Takes the next values of `x`; writes the mean at each.
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
-    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    #[inline(always)]
     pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64]) {
         self.0.run(isa, x, [mean]);
     }
@@ -630,8 +637,7 @@ impl WindowMoments {
     }
 
     /// Takes the next values of `x`; writes mean and sample deviation, which is NaN for a single bar.
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
-    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    #[inline(always)]
     pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64], deviation: &mut [f64]) {
         self.0.run(isa, x, [mean, deviation]);
     }
@@ -652,12 +658,11 @@ impl WindowScore {
         WindowMoments::new(period).map(Self)
     }
 
-    /// Takes the next `N` values at most and replaces them by their scores.
+    /// Takes the next values and replaces them by their scores.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run<const N: usize>(&mut self, isa: Isa, values: &mut [f64]) {
-        let (mut mean, mut deviation) = ([0.0; N], [0.0; N]);
-        let (mean, deviation) = (&mut mean[..values.len()], &mut deviation[..values.len()]);
+    pub fn run(&mut self, isa: Isa, values: &mut [f64], scratch: Scratch<'_>) {
+        let [mean, deviation, ..] = scratch;
         self.0.run(isa, values, mean, deviation);
         isa.quotients(1.0, values, deviation);
     }
@@ -680,8 +685,7 @@ impl WindowMax {
     }
 
     /// Takes the next values of `x`; writes the largest at each.
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
-    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    #[inline(always)]
     pub fn run(&mut self, isa: Isa, x: &[f64], largest: &mut [f64]) {
         self.0.run(isa, x, [largest]);
     }
