@@ -91,7 +91,7 @@ impl Joint {
 }
 
 /// Puts together the windows that end in some chunks, or as much of them as short pieces make up, and returns whether all numbers are
-/// below [`CALM`]. If not, everything written is worthless.
+/// below [`CALM`]. If not, the results written are worthless, and nothing else is written.
 ///
 /// `small` has the pieces of the chunk before, and afterwards those of the last one. `longest` is where pieces of a chunk's length are
 /// written, if longer ones follow. With `per_degree`, one by the degrees of freedom, results are finished: while the divider takes
@@ -371,6 +371,9 @@ macro_rules! pieces {
                         largest = larger_number(largest, x);
                         *now = leaf(x);
                     }
+                    if number == end && !is_calm(largest) {
+                        return false;
+                    }
                     keep(0, &now);
                     apply::<P, 0>(ready[0].as_ref(), &mut results, &ones, &now, &first, &extended);
                     if top > 0 {
@@ -408,6 +411,12 @@ macro_rules! pieces {
                         write(&results, out.each_mut().map(|out| &mut out[number]));
                     }
                 }
+                true
+            }
+
+            #[inline]
+            $(#[$feature])?
+            fn is_calm(largest: Lanes) -> bool {
                 let mut magnitudes = [0.0; WIDTH];
                 store(largest, &mut magnitudes);
                 magnitudes.iter().all(|&magnitude| magnitude < CALM)

@@ -235,42 +235,33 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     #[inline(always)]
     fn chunks(&mut self, isa: Isa, x: &[[f64; CHUNK]], mut out: [&mut [[f64; CHUNK]]; P]) {
         let bars = x.as_flattened();
+        let phase = self.bars % CHUNK;
+        if phase > 0 {
+            self.in_small(|numbers| numbers.rotate_left(phase));
+        }
         let take = F::chunks(isa);
         let at_once = take.filter(|_| self.long.is_empty() && self.calm >= self.period - 1);
-        let mut small = self.in_order();
         let done = at_once.is_some_and(|take| {
             let per_degree = Some(self.per_degree);
-            take(x, &mut small, None, &self.steps, per_degree, &mut out)
+            take(x, &mut self.small, None, &self.steps, per_degree, &mut out)
         });
         if done {
             self.calm = self.calm.saturating_add(bars.len());
             self.bars = self.bars.wrapping_add(bars.len());
         } else {
-            small = self.in_order();
             let calm = self.is_calm(bars);
-            self.in_rows(take.filter(|_| calm), x, out, &mut small, calm);
+            self.in_rows(take.filter(|_| calm), x, out, calm);
         }
-        let phase = self.bars % CHUNK;
-        for (numbers, small) in self
-            .small
-            .as_flattened_mut()
-            .iter_mut()
-            .zip(small.as_flattened())
-        {
-            *numbers = *small;
-            numbers.rotate_right(phase);
+        if phase > 0 {
+            self.in_small(|numbers| numbers.rotate_right(phase));
         }
         self.inputs.push(self.bars.wrapping_sub(bars.len()), bars);
     }
 
-    /// The short pieces, oldest first.
+    /// Does something with the short pieces of each length.
     #[inline(always)]
-    fn in_order(&self) -> Small<P> {
-        let mut small = self.small;
-        for numbers in small.as_flattened_mut() {
-            numbers.rotate_left(self.bars % CHUNK);
-        }
-        small
+    fn in_small(&mut self, change: impl FnMut(&mut [f64; CHUNK])) {
+        self.small.as_flattened_mut().iter_mut().for_each(change);
     }
 
     /// Takes chunks, some at a time, whose pieces are in rows in memory.
@@ -280,12 +271,15 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         take: Option<Take<P>>,
         x: &[[f64; CHUNK]],
         mut out: [&mut [[f64; CHUNK]]; P],
-        small: &mut Small<P>,
         calm: bool,
     ) {
         let short = self.steps.partition_point(|step| step.level < SMALL);
         let mut rows: [[Row; P]; SMALL] = [[[[0.0; CHUNK]; 1 + CHUNKS]; P]; SMALL];
-        for (row, small) in rows.as_flattened_mut().iter_mut().zip(small.as_flattened()) {
+        for (row, small) in rows
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(self.small.as_flattened())
+        {
             row[0] = *small;
         }
         for (number, x) in x.chunks(CHUNKS).enumerate() {
@@ -295,7 +289,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             let steps = &self.steps[..short];
             if let Some(take) = take {
                 let longest = rows[SMALL - 1].each_mut().map(|row| &mut row[1..]);
-                take(x, small, Some(longest), steps, None, &mut out);
+                take(x, &mut self.small, Some(longest), steps, None, &mut out);
             } else {
                 let top = self.period.ilog2() as usize;
                 form::<F, P>(x, &mut rows[..SMALL.min(1 + top)]);
@@ -320,7 +314,11 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             self.bars = self.bars.wrapping_add(count * CHUNK);
         }
         if take.is_none() {
-            for (row, small) in rows.as_flattened().iter().zip(small.as_flattened_mut()) {
+            for (row, small) in rows
+                .as_flattened()
+                .iter()
+                .zip(self.small.as_flattened_mut())
+            {
                 *small = row[0];
             }
         }
