@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -39,8 +40,25 @@ def rows_at_lines(block: FloatArray, rows: int, columns: int) -> FloatArray:
     processor's cache, and the C library's blocks do.
     """
     step = columns + -columns % _LINE
-    begin = -(block.__array_interface__["data"][0] // block.itemsize) % _LINE
+    begin = _first_line(block)
     return block[begin : begin + rows * step].reshape(rows, step)[:, :columns]
+
+
+def columns_at_lines(columns: int, length: int) -> list[FloatArray]:
+    """Return new columns in one block that each begin at a multiple of 64 bytes."""
+    block = np.empty(length_at_lines(columns, length))
+    begin = _first_line(block)
+    step = length + -length % _LINE
+    return [block[at : at + length] for at in range(begin, begin + columns * step, step)]
+
+
+def _first_line(block: FloatArray) -> int:
+    """Return the place of the first value at a multiple of 64 bytes.
+
+    Asked for in this way, an address takes a quarter of the time of numpy's answers.
+    """
+    first = ctypes.c_char.from_buffer(block)  # type: ignore[arg-type] # it is a buffer
+    return -(ctypes.addressof(first) // block.itemsize) % _LINE
 
 
 def as_column(name: str, values: Any, where: str = "") -> FloatArray:  # noqa: ANN401 - whatever the caller has

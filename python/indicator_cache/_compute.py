@@ -14,8 +14,7 @@ from ._arrays import (
     PLAIN,
     FloatArray,
     as_column,
-    length_at_lines,
-    rows_at_lines,
+    columns_at_lines,
     same_length,
 )
 from ._callers import maker_for
@@ -76,7 +75,7 @@ def empty_outputs(spec: IndicatorSpec, bars: int) -> list[FloatArray]:
     outputs = len(spec.outputs)
     if bars < _ALIGNED_FROM:
         return [np.empty(bars)] if outputs == 1 else list(np.empty((outputs, bars)))
-    return list(rows_at_lines(np.empty(length_at_lines(outputs, bars)), outputs, bars))
+    return columns_at_lines(outputs, bars)
 
 
 def results(spec: IndicatorSpec, columns: Sequence[Any]) -> Result:
@@ -95,8 +94,13 @@ def compute(
     backend = backends.active()
     if missing is not DEFAULT:
         backend = guarded(backend, missing)
-    columns = list(map(as_column, spec.inputs, inputs))
-    bars = same_length(spec.inputs, columns) if len(columns) > 1 else len(columns[0])
+    if len(inputs) == 1:
+        # Apart, since most have one, and `map` takes as long as the call.
+        columns = [as_column(spec.inputs[0], inputs[0])]
+        bars = len(columns[0])
+    else:
+        columns = list(map(as_column, spec.inputs, inputs))
+        bars = same_length(spec.inputs, columns)
     make = None
     for given in inputs:
         if type(given) not in PLAIN:

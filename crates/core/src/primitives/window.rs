@@ -236,9 +236,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     fn chunks(&mut self, isa: Isa, x: &[[f64; CHUNK]], mut out: [&mut [[f64; CHUNK]]; P]) {
         let bars = x.as_flattened();
         let phase = self.bars % CHUNK;
-        if phase > 0 {
-            self.in_small(|numbers| numbers.rotate_left(phase));
-        }
+        turn(self.small.as_flattened_mut(), phase);
         let take = F::chunks(isa);
         let at_once = take.filter(|_| self.long.is_empty() && self.calm >= self.period - 1);
         let done = at_once.is_some_and(|take| {
@@ -252,16 +250,8 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             let calm = self.is_calm(bars);
             self.in_rows(take.filter(|_| calm), x, out, calm);
         }
-        if phase > 0 {
-            self.in_small(|numbers| numbers.rotate_right(phase));
-        }
+        turn(self.small.as_flattened_mut(), CHUNK - phase);
         self.inputs.push(self.bars.wrapping_sub(bars.len()), bars);
-    }
-
-    /// Does something with the short pieces of each length.
-    #[inline(always)]
-    fn in_small(&mut self, change: impl FnMut(&mut [f64; CHUNK])) {
-        self.small.as_flattened_mut().iter_mut().for_each(change);
     }
 
     /// Takes chunks, some at a time, whose pieces are in rows in memory.
@@ -448,6 +438,21 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             left -= inputs.len();
         }
         Ok(())
+    }
+}
+
+/// Turns the pieces of each length to the left.
+#[inline(always)]
+fn turn(pieces: &mut [[f64; CHUNK]], by: usize) {
+    // Apart, since it is rarely needed.
+    #[inline(never)]
+    fn really(pieces: &mut [[f64; CHUNK]], by: usize) {
+        for pieces in pieces {
+            pieces.rotate_left(by);
+        }
+    }
+    if by % CHUNK > 0 {
+        really(pieces, by);
     }
 }
 
