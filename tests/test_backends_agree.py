@@ -17,6 +17,7 @@ import indicator_cache as ic
 from indicator_cache import _native
 from indicator_cache.backends import Backend, wasm
 from indicator_cache.backends.native import NativeBackend, paths
+from indicator_cache.backends.python import PythonBackend
 from indicator_cache.backends.wasm import WasmBackend
 
 from .bars import (
@@ -327,3 +328,48 @@ def test_quotients_are_those_of_a_division(path: str) -> None:
             expected = 100.0 * ((prices[1:] - before) / before)
         expected = np.where(np.isnan(expected), np.nan, expected)
         assert found[1:].tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("path", paths())
+def test_two_quotients_with_one_denominator_are_those_of_divisions(path: str) -> None:
+    dmi = ic.catalog()["dmi"]
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        low = np.cumsum(random.normal(0.0, random.choice([0.0, 1.0, 1e-90, 1e80], 20_000)))
+        high = low + np.abs(random.normal(0.0, 1.0, 20_000))
+        # Movements so small that nothing is left of a remainder, in ranges of about one.
+        low[5_000:10_000] = 1e-307 * random.normal(0.0, 1.0, 5_000)
+        high[5_000:10_000] = 1.0
+        close = high + np.abs(random.normal(0.0, 1.0, 20_000))
+        low[random.choice(20_000, 100)] = np.nan
+        found, expected = np.empty((3, 20_000)), np.empty((3, 20_000))
+        for backend, outputs in ((path, found), ("portable", expected)):
+            NativeBackend(backend).run(dmi, (2,), [high, low, close], list(outputs))
+        assert np.isfinite(expected).sum() > 30_000
+        assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", ["sma", "bollinger", "zscore", "choppiness"])
+def test_windows_with_values_that_would_overflow_and_missing_ones(name: str) -> None:
+    """The quick way through windows is left for the former, not for the latter."""
+    spec = ic.catalog()[name]
+    odd = np.array([np.inf, -np.inf, 1e300, -1e300, 2.0**980, np.nan, np.nan]).view(np.uint64)
+    # A signalling NaN, which some instructions make of other numbers what others do not.
+    odd[-1] = 0x7FF4_0000_0000_0001
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        bars = int(random.integers(100, 700))
+        inputs = []
+        for _ in spec.inputs:
+            column = 100.0 + np.cumsum(random.normal(0.0, 1.0, bars))
+            places = random.integers(0, bars, random.integers(0, 6))
+            column.view(np.uint64)[places] = random.choice(odd, len(places))
+            inputs.append(column)
+        period = int(random.choice([2, 3, 7, 15, 16, 17, 20, 31, 32, 33, 50]))
+        params = spec.normalise({spec.parameters[0].name: period})
+        found = []
+        for backend in [PythonBackend(), *map(NativeBackend, paths())]:
+            outputs = [np.empty(bars) for _ in spec.outputs]
+            backend.run(spec, params, inputs, outputs)
+            found.append([output.tobytes() for output in outputs])
+        assert all(outputs == found[0] for outputs in found[1:])

@@ -96,8 +96,7 @@ impl Kernel for Dmi {
         self.range.write(high, low, close, other);
         let mean_range = plus;
         self.mean_range.run(isa, other, mean_range);
-        isa.quotients(100.0, plus_di, mean_range);
-        isa.quotients(100.0, minus_di, mean_range);
+        isa.two_quotients(100.0, [plus_di, minus_di], mean_range);
         let sum = mean_range;
         for t in 0..n {
             other[t] = (plus_di[t] - minus_di[t]).abs();

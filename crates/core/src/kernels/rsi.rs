@@ -1,6 +1,6 @@
 use crate::error::Error;
 use crate::kernel::{Isa, Kernel, Scratch};
-use crate::primitives::all_below;
+use crate::primitives::Watch;
 use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -78,11 +78,13 @@ impl Kernel for Rsi {
         self.gain.run(isa, gain, rsi);
         self.loss.run(isa, loss, gain);
         let (gain, loss, sum) = (rsi, gain, loss);
+        let mut sums = Watch::new(f64::INFINITY);
         for t in 0..n {
             sum[t] = gain[t] + loss[t];
+            sums.see(sum[t]);
         }
         let rsi = gain;
-        if all_below(f64::INFINITY, sum) {
+        if sums.all_below() {
             isa.quotients(100.0, rsi, sum);
         } else {
             for t in 0..n {

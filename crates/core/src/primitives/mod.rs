@@ -42,18 +42,50 @@ pub fn canonical(value: f64) -> f64 {
 }
 
 /// Whether every value is below `limit` in magnitude, and none is NaN. `limit` is above zero.
-///
-/// On bits, in whose order the magnitudes stand: unlike comparisons, which end in flags, these sums
-/// stay in the lanes they came in.
 #[inline(always)]
 #[must_use]
 pub fn all_below(limit: f64, values: &[f64]) -> bool {
+    let mut watch = Watch::new(limit);
+    for &value in values {
+        watch.see(value);
+    }
+    watch.all_below()
+}
+
+/// Does as [`all_below`] while values pass.
+///
+/// On bits, in whose order the magnitudes stand: unlike comparisons, which end in flags, these sums
+/// stay in the lanes they came in.
+pub struct Watch {
+    over: u64,
+    to_sign: u64,
+}
+
+impl Watch {
     const SIGN: u64 = 1 << 63;
-    let to_sign = SIGN - limit.to_bits();
-    let over = values.iter().fold(0, |over, value| {
-        over | ((value.to_bits() & !SIGN) + to_sign)
-    });
-    over & SIGN == 0
+
+    /// Watches for values from `limit` on, which is above zero.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(limit: f64) -> Self {
+        Self {
+            over: 0,
+            to_sign: Self::SIGN - limit.to_bits(),
+        }
+    }
+
+    /// Sees a value.
+    #[inline(always)]
+    pub fn see(&mut self, value: f64) {
+        self.over |= (value.to_bits() & !Self::SIGN) + self.to_sign;
+    }
+
+    /// Whether all values so far were below the limit, and none NaN.
+    #[inline(always)]
+    #[must_use]
+    pub fn all_below(&self) -> bool {
+        self.over & Self::SIGN == 0
+    }
 }
 
 /// Whether a value is NaN.

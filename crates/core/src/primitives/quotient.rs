@@ -33,6 +33,9 @@
 /// Replaces numerators by their quotients, times `scale`.
 pub(super) type Quotients = fn(scale: f64, numerators: &mut [f64], denominators: &[f64]);
 
+/// Replaces two columns of numerators by their quotients with the same denominators, times `scale`.
+pub(super) type TwoQuotients = fn(scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]);
+
 /// Writes changes relative to what was before, times `scale`.
 pub(super) type Changes = fn(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]);
 
@@ -41,6 +44,14 @@ pub(super) type Changes = fn(scale: f64, now: &[f64], before: &[f64], out: &mut 
 pub(super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) {
     for (numerator, &denominator) in numerators.iter_mut().zip(denominators) {
         *numerator = scale * (*numerator / denominator);
+    }
+}
+
+/// [`TwoQuotients`] by the divider.
+#[inline(always)]
+pub(super) fn two_quotients(scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]) {
+    for numerators in numerators {
+        quotients(scale, numerators, denominators);
     }
 }
 
@@ -66,49 +77,71 @@ pub(super) mod avx512 {
     /// Numbers that are looked at together.
     const TOGETHER: usize = 32;
 
-    /// Registers of those that the divider takes while the others are multiplied: it works beside the other units, at
-    /// about their pace.
-    const DIVIDED: usize = 2;
+    /// As many, in registers.
+    type Together = [__m512d; TOGETHER / 8];
 
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(in super::super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) {
-        let (a, a_rest) = numerators.as_chunks_mut::<TOGETHER>();
-        let (b, b_rest) = denominators.as_chunks::<TOGETHER>();
+        let (a, a_rest) = numerators.as_chunks_mut();
+        let (b, b_rest) = denominators.as_chunks();
         for (a, b) in a.iter_mut().zip(b) {
-            let Some(results) = with_multiplications(scale, a, b, |a, _| a) else {
+            if let Some([results]) = with_multiplications(scale, [a], b, |a, _| a) {
+                write(results, a);
+            } else {
                 super::quotients(scale, a, b);
-                continue;
-            };
-            write(results, a);
+            }
         }
         super::quotients(scale, a_rest, b_rest);
     }
 
     #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn two_quotients(
+        scale: f64,
+        [first, second]: [&mut [f64]; 2],
+        denominators: &[f64],
+    ) {
+        let (a1, a1_rest) = first.as_chunks_mut();
+        let (a2, a2_rest) = second.as_chunks_mut();
+        let (b, b_rest) = denominators.as_chunks();
+        for ((a1, a2), b) in a1.iter_mut().zip(a2).zip(b) {
+            if let Some([results1, results2]) = with_multiplications(scale, [a1, a2], b, |a, _| a) {
+                write(results1, a1);
+                write(results2, a2);
+            } else {
+                super::two_quotients(scale, [a1, a2], b);
+            }
+        }
+        super::two_quotients(scale, [a1_rest, a2_rest], b_rest);
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
     pub(in super::super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) {
-        let (x, x_rest) = now.as_chunks::<TOGETHER>();
-        let (b, b_rest) = before.as_chunks::<TOGETHER>();
-        let (out, out_rest) = out.as_chunks_mut::<TOGETHER>();
+        let (x, x_rest) = now.as_chunks();
+        let (b, b_rest) = before.as_chunks();
+        let (out, out_rest) = out.as_chunks_mut();
         for ((x, b), out) in x.iter().zip(b).zip(out) {
             let change = |x, b| _mm512_sub_pd(x, b);
-            let Some(results) = with_multiplications(scale, x, b, change) else {
+            if let Some([results]) = with_multiplications(scale, [x], b, change) {
+                write(results, out);
+            } else {
                 super::changes(scale, x, b, out);
-                continue;
-            };
-            write(results, out);
+            }
         }
         super::changes(scale, x_rest, b_rest, out_rest);
     }
 
     /// The quotients, with numerators made of two columns; none if a number of those asks for the divider.
+    ///
+    /// The divider takes its share, which are some of the registers: it works beside the other units, at about their pace. Where
+    /// they need a reciprocal once for two quotients, they are quicker than it.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn with_multiplications(
+    fn with_multiplications<const COLUMNS: usize>(
         scale: f64,
-        x: &[f64; TOGETHER],
+        x: [&[f64; TOGETHER]; COLUMNS],
         denominators: &[f64; TOGETHER],
         numerator: impl Fn(__m512d, __m512d) -> __m512d,
-    ) -> Option<[__m512d; TOGETHER / 8]> {
+    ) -> Option<[Together; COLUMNS]> {
         // The bits of a magnitude from 2^-256 up to 2^256, less those of the former, are below 2^61.
         let smallest = _mm512_set1_epi64((1023 - 256) << 52);
         let beyond = _mm512_set1_epi64(0b11 << 61);
@@ -116,20 +149,25 @@ pub(super) mod avx512 {
         let digit = _mm512_set1_epi64(1 << 26);
         let exponent = _mm512_set1_epi64(1 << 52);
         let (mut distances, mut carries) = (_mm512_setzero_si512(), _mm512_setzero_si512());
-        let mut results = [_mm512_set1_pd(scale); TOGETHER / 8];
-        let pairs = x.as_chunks().0.iter().zip(denominators.as_chunks().0);
-        for (number, (result, (x, b))) in results.iter_mut().zip(pairs).enumerate() {
-            let (x, b) = (_mm512_loadu_pd(x), _mm512_loadu_pd(b));
-            let a = numerator(x, b);
-            let divided = if number < DIVIDED {
-                _mm512_div_pd(a, b)
-            } else {
-                quotient(a, b)
-            };
-            *result = _mm512_mul_pd(*result, divided);
-            let (x, b) = (_mm512_castpd_si512(x), _mm512_castpd_si512(b));
-            distances = _mm512_or_si512(distances, _mm512_sub_epi64(x, smallest));
-            distances = _mm512_or_si512(distances, _mm512_sub_epi64(b, smallest));
+        let distance = |x| _mm512_sub_epi64(_mm512_castpd_si512(x), smallest);
+        let mut results = [[_mm512_set1_pd(scale); TOGETHER / 8]; COLUMNS];
+        for (register, b) in denominators.as_chunks().0.iter().enumerate() {
+            let b = _mm512_loadu_pd(b);
+            let divided = register < 2 / COLUMNS;
+            let y = if divided { b } else { reciprocal(b) };
+            for (results, x) in results.iter_mut().zip(x) {
+                let x = _mm512_loadu_pd(&x.as_chunks().0[register]);
+                let a = numerator(x, b);
+                let one = if divided {
+                    _mm512_div_pd(a, b)
+                } else {
+                    quotient(a, b, y)
+                };
+                results[register] = _mm512_mul_pd(results[register], one);
+                distances = _mm512_or_si512(distances, distance(x));
+            }
+            distances = _mm512_or_si512(distances, distance(b));
+            let b = _mm512_castpd_si512(b);
             let carried = _mm512_xor_si512(b, _mm512_add_epi64(b, digit));
             carries = _mm512_or_si512(carries, carried);
         }
@@ -140,7 +178,7 @@ pub(super) mod avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn write(results: [__m512d; TOGETHER / 8], to: &mut [f64; TOGETHER]) {
+    fn write(results: Together, to: &mut [f64; TOGETHER]) {
         for (result, to) in results.into_iter().zip(to.as_chunks_mut().0) {
             _mm512_storeu_pd(to, result);
         }
@@ -148,12 +186,17 @@ pub(super) mod avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn quotient(a: __m512d, b: __m512d) -> __m512d {
+    fn reciprocal(b: __m512d) -> __m512d {
         let one = _mm512_set1_pd(1.0);
         let y0 = _mm512_rcp14_pd(b);
         let e = _mm512_fnmadd_pd(b, y0, one);
         let y1 = _mm512_fmadd_pd(y0, _mm512_fmadd_pd(e, e, e), y0);
-        let y = _mm512_fmadd_pd(y1, _mm512_fnmadd_pd(b, y1, one), y1);
+        _mm512_fmadd_pd(y1, _mm512_fnmadd_pd(b, y1, one), y1)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn quotient(a: __m512d, b: __m512d, y: __m512d) -> __m512d {
         let q0 = _mm512_mul_pd(a, y);
         let q1 = _mm512_fmadd_pd(_mm512_fnmadd_pd(b, q0, a), y, q0);
         _mm512_fmadd_pd(_mm512_fnmadd_pd(b, q1, a), y, q1)

@@ -41,7 +41,7 @@
 
 use super::lanes;
 use super::pieces::Pieces;
-use super::quotient::{self, Changes, Quotients};
+use super::quotient::{self, Changes, Quotients, TwoQuotients};
 use super::window::SeedMean;
 use super::{NAN, all_below, canonical, has_nan};
 use crate::error::Error;
@@ -312,6 +312,7 @@ pub struct Isa {
     means: fn(&mut [&mut Ewm; MEANS], &[f64], &mut [&mut [f64]; MEANS]),
     pieces: Option<Pieces>,
     quotients: Quotients,
+    two_quotients: TwoQuotients,
     changes: Changes,
     has_nan: fn(&[f64]) -> bool,
 }
@@ -321,6 +322,12 @@ impl Isa {
     #[inline(always)]
     pub fn quotients(self, scale: f64, numerators: &mut [f64], denominators: &[f64]) {
         (self.quotients)(scale, numerators, denominators);
+    }
+
+    /// Replaces two columns of numerators by their quotients with the same denominators, times `scale`.
+    #[inline(always)]
+    pub fn two_quotients(self, scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]) {
+        (self.two_quotients)(scale, numerators, denominators);
     }
 
     /// Writes changes relative to what was before, times `scale`.
@@ -350,6 +357,7 @@ impl Isa {
         means: on_pairs::means,
         pieces: None,
         quotients: quotient::quotients,
+        two_quotients: quotient::two_quotients,
         changes: quotient::changes,
         has_nan,
     };
@@ -371,6 +379,7 @@ impl Isa {
             means: |ewms, x, out| on_fours::means(ewms, x, out),
             pieces: Some(Pieces::avx2()),
             quotients: |scale, a, b| quotient::quotients(scale, a, b),
+            two_quotients: |scale, a, b| quotient::two_quotients(scale, a, b),
             changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
             has_nan: |values| lanes::avx2::has_nan(values),
         }
@@ -392,6 +401,7 @@ impl Isa {
             means: |ewms, x, out| on_eights::means(ewms, x, out),
             pieces: Some(Pieces::avx512()),
             quotients: |scale, a, b| quotient::avx512::quotients(scale, a, b),
+            two_quotients: |scale, a, b| quotient::avx512::two_quotients(scale, a, b),
             changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
             has_nan: |values| lanes::avx512::has_nan(values),
         }
