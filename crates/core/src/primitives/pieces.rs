@@ -374,6 +374,7 @@ macro_rules! pieces {
                     if number == end && !is_calm(largest) {
                         return false;
                     }
+                    // Length by length and not in a loop, so that it is known which registers hold what.
                     keep(0, &now);
                     apply::<P, 0>(ready[0].as_ref(), &mut results, &ones, &now, &first, &extended);
                     if top > 0 {

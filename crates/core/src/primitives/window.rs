@@ -451,7 +451,7 @@ fn turn(pieces: &mut [[f64; CHUNK]], by: usize) {
             pieces.rotate_left(by);
         }
     }
-    if by % CHUNK > 0 {
+    if !by.is_multiple_of(CHUNK) {
         really(pieces, by);
     }
 }
