@@ -368,7 +368,8 @@ def test_windows_with_values_that_would_overflow_and_missing_ones(name: str) -> 
         period = int(random.choice([2, 3, 7, 15, 16, 17, 20, 31, 32, 33, 50]))
         params = spec.normalise({spec.parameters[0].name: period})
         found = []
-        for backend in [PythonBackend(), *map(NativeBackend, paths())]:
+        backends: list[Backend] = [PythonBackend(), *map(NativeBackend, paths())]
+        for backend in backends:
             outputs = [np.empty(bars) for _ in spec.outputs]
             backend.run(spec, params, inputs, outputs)
             found.append([output.tobytes() for output in outputs])
