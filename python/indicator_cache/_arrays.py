@@ -30,7 +30,7 @@ _LINE = 8
 
 def length_at_lines(rows: int, columns: int) -> int:
     """Return how long a block is that has room for :func:`rows_at_lines`, wherever it begins."""
-    return rows * (columns + -columns % _LINE) + _LINE
+    return rows * _whole_lines(columns) + _LINE
 
 
 def rows_at_lines(block: FloatArray, rows: int, columns: int) -> FloatArray:
@@ -39,17 +39,19 @@ def rows_at_lines(block: FloatArray, rows: int, columns: int) -> FloatArray:
     Every other store of a wide register that begins elsewhere is one to two lines of the
     processor's cache, and the C library's blocks do.
     """
-    step = columns + -columns % _LINE
-    begin = _first_line(block)
+    step, begin = _whole_lines(columns), _first_line(block)
     return block[begin : begin + rows * step].reshape(rows, step)[:, :columns]
 
 
 def columns_at_lines(columns: int, length: int) -> list[FloatArray]:
     """Return new columns in one block that each begin at a multiple of 64 bytes."""
     block = np.empty(length_at_lines(columns, length))
-    begin = _first_line(block)
-    step = length + -length % _LINE
+    step, begin = _whole_lines(length), _first_line(block)
     return [block[at : at + length] for at in range(begin, begin + columns * step, step)]
+
+
+def _whole_lines(length: int) -> int:
+    return length + -length % _LINE
 
 
 def _first_line(block: FloatArray) -> int:

@@ -153,15 +153,18 @@ pub(super) mod avx512 {
         let mut results = [[_mm512_set1_pd(scale); TOGETHER / 8]; COLUMNS];
         for (register, b) in denominators.as_chunks().0.iter().enumerate() {
             let b = _mm512_loadu_pd(b);
-            let divided = register < 2 / COLUMNS;
-            let y = if divided { b } else { reciprocal(b) };
+            let share = 2 / COLUMNS;
+            let y = if register < share {
+                None
+            } else {
+                Some(reciprocal(b))
+            };
             for (results, x) in results.iter_mut().zip(x) {
                 let x = _mm512_loadu_pd(&x.as_chunks().0[register]);
                 let a = numerator(x, b);
-                let one = if divided {
-                    _mm512_div_pd(a, b)
-                } else {
-                    quotient(a, b, y)
+                let one = match y {
+                    None => _mm512_div_pd(a, b),
+                    Some(y) => quotient(a, b, y),
                 };
                 results[register] = _mm512_mul_pd(results[register], one);
                 distances = _mm512_or_si512(distances, distance(x));

@@ -397,12 +397,12 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     #[inline(always)]
     fn is_calm(&mut self, x: &[f64]) -> bool {
         let before = self.calm >= self.period - 1;
-        // The first is quicker, and there is rarely anything missing.
-        if all_below(CALM, x) {
-            self.calm = self.calm.saturating_add(x.len());
-            return before;
-        }
-        let last = x.iter().rposition(|x| x.abs() >= CALM);
+        // Looking at all is quicker than looking for the last, and there is rarely anything to find.
+        let last = if all_below(CALM, x) {
+            None
+        } else {
+            x.iter().rposition(|x| x.abs() >= CALM)
+        };
         self.calm = last.map_or(self.calm.saturating_add(x.len()), |last| x.len() - 1 - last);
         before && last.is_none()
     }
