@@ -663,8 +663,8 @@ def test_pinned(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backend, method, noting)
 
     for each in ic.backends.NAMES:
-        spy(ic.backends.resolve(each), "run")
-        spy(ic.backends.resolve(each), "begin")
+        for method in ("run", "begin", "begin_new", "compute"):
+            spy(ic.backends.resolve(each), method)
 
     def computed_by(compute: Callable[[], object]) -> set[str]:
         called.clear()

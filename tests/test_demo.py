@@ -105,6 +105,12 @@ class OneBitOff:
         self._spoil(*arguments)
         return machine
 
+    def begin_new(self, *arguments: Any) -> Any:  # noqa: ANN401 - likewise
+        machine, outputs = self._backend.begin_new(*arguments)
+        outputs = [column.copy() for column in outputs]
+        self._spoil(*arguments, outputs)
+        return machine, outputs
+
     def _spoil(self, spec: IndicatorSpec, *arguments: Any) -> None:  # noqa: ANN401 - likewise
         *_, outputs = arguments
         if spec.name == self._indicator:

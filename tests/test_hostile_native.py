@@ -6,6 +6,7 @@ The package never says such things. These calls go around it, to what memory saf
 from __future__ import annotations
 
 import ctypes
+import gc
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,8 @@ BEST = len(_native.paths()) - 1
 run: Any = partial(_native.run, path=BEST)
 machine: Any = partial(_native.Machine, path=BEST)
 restore: Any = partial(_native.Machine.restore, path=BEST)
+compute: Any = partial(_native.compute, path=BEST)
+begin_new: Any = partial(_native.begin_new, path=BEST)
 fill_columns: Any = _native.fill_columns
 
 
@@ -89,6 +92,73 @@ def test_what_is_no_column(what: str, path: int) -> None:
     assert (good == 7.0).all()
 
 
+@pytest.mark.parametrize("path", range(BEST + 1))
+@pytest.mark.parametrize("what", [*NOT_COLUMNS, "a mask", "a buffer", "a subclass"])
+def test_what_is_left_to_python(what: str, path: int) -> None:
+    """Of new columns only those are computed whose inputs are just as kernels read them."""
+    others: dict[str, Callable[[], object]] = {
+        "a mask": lambda: np.ma.masked_equal(prices(), 1.0),
+        "a buffer": lambda: prices().data,
+        "a subclass": lambda: prices().view(type("Metres", (np.ndarray,), {})),
+    }
+    bad = (NOT_COLUMNS | others)[what]()
+    atr = ic.catalog()["atr"].position
+    calls: list[tuple[int, tuple[object, ...]]] = [
+        (atr, (bad, prices(), prices())),
+        (atr, (prices(), prices(), bad)),
+    ]
+    if what not in {"longer", "shorter", "empty"}:
+        calls.append((EMA, (bad,)))
+    for index, inputs in calls:
+        assert compute(index, [20.0], inputs, path=path) is None
+        with pytest.raises(ValueError, match="not columns of one length"):
+            begin_new(index, [20.0], inputs, path=path)
+
+
+@pytest.mark.parametrize("path", range(BEST + 1))
+@pytest.mark.parametrize("bars", [0, 1, 15, 8191, 8192, 8193, 20_001])
+@pytest.mark.parametrize("name", ic.catalog())
+def test_new_columns(name: str, bars: int, path: int) -> None:
+    """They are what fills given columns, whatever their place in memory."""
+    spec = ic.catalog()[name]
+    x = 100.0 + np.cumsum(np.sin(np.arange(bars) * 0.7))
+    inputs, params = (x,) * len(spec.inputs), spec.numbers(spec.normalise({}))
+    expected = [np.empty(bars) for _ in spec.outputs]
+    run(spec.position, params, inputs, expected, path=path)
+    new = compute(spec.position, params, inputs, path=path)
+    machine, kept = begin_new(spec.position, params, inputs, path=path)
+    assert type(new) is type(kept) is tuple
+    for columns in new, kept:
+        assert [type(column) for column in columns] == [np.ndarray] * len(expected)
+        assert [column.tobytes() for column in columns] == [one.tobytes() for one in expected]
+        assert [column.dtype for column in columns] == [np.float64] * len(expected)
+    for column in new:
+        column[:] = 0.0
+    for column in kept:
+        assert not column.flags.writeable
+        with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+            column.flags.writeable = True
+    assert [column.tobytes() for column in kept] == [one.tobytes() for one in expected]
+    assert machine.bars == bars
+    del new, expected
+    gc.collect()
+    # The memory stays as long as any of its columns.
+    last = kept[-1]
+    before = last.copy()
+    del kept, columns, column
+    gc.collect()
+    _ = [np.zeros(bars) for _ in range(8)]
+    assert last.tobytes() == before.tobytes()
+
+
+def test_no_room_for_new_columns() -> None:
+    # Of these bars there is one. Nothing is read before there is room for the results.
+    huge = np.lib.stride_tricks.as_strided(np.zeros(1), (1 << 58,), (8,))
+    for call in compute, begin_new:
+        with pytest.raises(MemoryError):
+            call(EMA, [20.0], (huge,))
+
+
 def test_memory_that_is_no_array() -> None:
     expected, given = np.empty(BARS), (ctypes.c_double * BARS)()
     run(EMA, [20.0], [prices()], [expected])
@@ -134,6 +204,9 @@ def test_no_such_indicator(index: object) -> None:
     out = np.empty(BARS)
     with pytest.raises((IndexError, OverflowError, TypeError)):
         run(index, [20.0], [prices()], [out])
+    for call in compute, begin_new:
+        with pytest.raises((IndexError, OverflowError, TypeError)):
+            call(index, [20.0], (prices(),))
     with pytest.raises((IndexError, OverflowError, TypeError)):
         machine(index, [20.0])
 
@@ -161,6 +234,9 @@ def test_no_such_indicator(index: object) -> None:
 def test_parameters(params: object) -> None:
     with pytest.raises((OverflowError, TypeError, ValueError)):
         run(EMA, params, [prices()], [np.empty(BARS)])
+    for call in compute, begin_new:
+        with pytest.raises((OverflowError, TypeError, ValueError)):
+            call(EMA, params, (prices(),))
     with pytest.raises((OverflowError, TypeError, ValueError)):
         machine(EMA, params)
 
@@ -170,6 +246,12 @@ def test_the_number_of_columns(width: int) -> None:
     out = np.empty(BARS)
     with pytest.raises(ValueError, match="columns"):
         run(EMA, [20.0], [prices()] * width, [out])
+    for call in compute, begin_new:
+        for inputs in (prices(),) * width, [prices()], None:
+            if width == 0 and inputs == ():
+                continue
+            with pytest.raises((TypeError, ValueError)):
+                call(EMA, [20.0], inputs)
     with pytest.raises(ValueError, match="columns"):
         run(EMA, [20.0], [prices()], [np.empty(BARS) for _ in range(width)])
 

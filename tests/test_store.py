@@ -83,7 +83,11 @@ def no_computing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def refuse(*_: object) -> NoReturn:
         pytest.fail("this was to come from the store")
 
-    return lambda: monkeypatch.setattr(type(ic.backends.active()), "begin", refuse)
+    def forbid() -> None:
+        for method in ("begin", "begin_new"):
+            monkeypatch.setattr(type(ic.backends.active()), method, refuse)
+
+    return forbid
 
 
 # --- the same bits ---

@@ -43,11 +43,13 @@ def rows_at_lines(block: FloatArray, rows: int, columns: int) -> FloatArray:
     return block[begin : begin + rows * step].reshape(rows, step)[:, :columns]
 
 
-def columns_at_lines(columns: int, length: int) -> list[FloatArray]:
-    """Return new columns in one block that each begin at a multiple of 64 bytes."""
-    block = np.empty(length_at_lines(columns, length))
-    step, begin = _whole_lines(length), _first_line(block)
-    return [block[at : at + length] for at in range(begin, begin + columns * step, step)]
+def new_columns(columns: int, length: int) -> list[FloatArray]:
+    """Return room for results.
+
+    One block for all of them: several that are freed one by one make the C library give the memory
+    back to the system, and asking for it again then costs as much as an indicator does.
+    """
+    return [np.empty(length)] if columns == 1 else list(np.empty((columns, length)))
 
 
 def _whole_lines(length: int) -> int:
@@ -142,6 +144,10 @@ class Growing(NamedTuple, Generic[T]):
             nothing = np.empty(0, self.buffer.dtype)
             nothing.flags.writeable = False
             return nothing
+        memory: object = self.buffer.base
+        if type(memory) is memoryview and memory.readonly and self.length == len(self.buffer):
+            # It is one.
+            return self.buffer
         # Through a read-only buffer: numpy lets the owner of an array make any view writable.
         # Timestamps have none, their bytes do.
         values = self.buffer[: self.length]

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from . import backends
 from ._arrays import (
     PLAIN,
-    FloatArray,
     as_column,
-    columns_at_lines,
+    new_columns,
     same_length,
 )
 from ._callers import maker_for
@@ -23,14 +21,11 @@ from ._generated.results import RESULTS
 from ._missing import DEFAULT, guarded
 from .spec import IndicatorSpec, Value
 
-__all__ = ["Result", "checked", "compute", "empty_outputs", "results"]
+__all__ = ["Result", "checked", "compute", "results"]
 
 #: One column, or a named tuple of several.
 Result: TypeAlias = Any
 
-
-#: Bars from which on it takes less time to look for the beginning of a line than it saves.
-_ALIGNED_FROM = 1 << 13
 
 _SPECS = tuple(BY_NAME.values())
 
@@ -64,20 +59,6 @@ def _plain(position: int, *values: object) -> tuple[Value, ...]:
 _seen = lru_cache(maxsize=1024, typed=True)(_plain)
 
 
-def empty_outputs(spec: IndicatorSpec, bars: int) -> list[FloatArray]:
-    """Return room for the results of an indicator.
-
-    One block for all of them: several that are freed one by one make the C library give the memory
-    back to the system, and asking for it again then costs as much as an indicator does.
-
-    Where it pays, each begins at a line of the processor's cache.
-    """
-    outputs = len(spec.outputs)
-    if bars < _ALIGNED_FROM:
-        return [np.empty(bars)] if outputs == 1 else list(np.empty((outputs, bars)))
-    return columns_at_lines(outputs, bars)
-
-
 def results(spec: IndicatorSpec, columns: Sequence[Any]) -> Result:
     """Return the columns, or values, of an indicator as callers get them."""
     return columns[0] if len(columns) == 1 else RESULTS[spec.name](*columns)
@@ -92,24 +73,22 @@ def compute(
     """Compute an indicator with the backend in use, in the caller's kind of columns."""
     params = checked(spec, values)
     backend = backends.active()
-    if missing is not DEFAULT:
-        backend = guarded(backend, missing)
-    if len(inputs) == 1:
-        # Apart, since most have one, and `map` takes as long as the call.
-        columns = [as_column(spec.inputs[0], inputs[0])]
-        bars = len(columns[0])
+    if missing is DEFAULT:
+        computed = backend.compute(spec, params, inputs)
+        if computed is not None:
+            return computed[0] if len(computed) == 1 else results(spec, computed)
     else:
-        columns = list(map(as_column, spec.inputs, inputs))
-        bars = same_length(spec.inputs, columns)
+        backend = guarded(backend, missing)
+    columns = list(map(as_column, spec.inputs, inputs))
+    outputs = new_columns(len(spec.outputs), same_length(spec.inputs, columns))
     make = None
     for given in inputs:
         if type(given) not in PLAIN:
             make = maker_for(dict(zip(spec.inputs, inputs, strict=True)))
             break
-    outputs = empty_outputs(spec, bars)
     backend.run(spec, params, columns, outputs)
     if make is None:
-        return outputs[0] if len(outputs) == 1 else results(spec, outputs)
+        return results(spec, outputs)
     return results(
         spec, [make(output.name, x) for output, x in zip(spec.outputs, outputs, strict=True)]
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import backends
-from ._arrays import FloatArray
-from ._compute import empty_outputs
+from ._arrays import FloatArray, new_columns
 from ._generated.catalog import BY_NAME
 from .spec import Value
 
@@ -38,6 +37,6 @@ def compute_many(
     """
     spec = BY_NAME[name]
     if outputs is None:
-        outputs = [empty_outputs(spec, len(columns[0])) for _ in params]
+        outputs = [new_columns(len(spec.outputs), len(columns[0])) for _ in params]
     backends.active().run_many(spec, params, columns, outputs)
     return outputs

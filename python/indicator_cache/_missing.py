@@ -39,7 +39,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._arrays import FloatArray
-from .backends._sets import OneByOne
+from .backends._plain import PlainBackend
 from .errors import MissingBarError, ParameterError, StateError
 from .spec import IndicatorSpec, Value
 
@@ -279,7 +279,7 @@ class _Refusing(_Guard):
 _GUARDS = {guard.policy: guard for guard in (_Propagating, _Skipping, _Refusing)}
 
 
-class _GuardedBackend(OneByOne):
+class _GuardedBackend(PlainBackend):
     """A backend all of whose machines are under a policy."""
 
     def __init__(self, backend: Backend, guard: type[_Guard]) -> None:

@@ -7,7 +7,9 @@ import numpy.typing as npt
 __all__ = [
     "Machine",
     "begin",
+    "begin_new",
     "catalog",
+    "compute",
     "cpu",
     "fill_columns",
     "fingerprint",
@@ -41,7 +43,19 @@ def begin(
     outputs: Sequence[npt.NDArray[np.float64]],
     path: int,
 ) -> Machine: ...
+def begin_new(
+    index: int,
+    params: Sequence[float],
+    inputs: tuple[npt.NDArray[np.float64], ...],
+    path: int,
+) -> tuple[Machine, tuple[npt.NDArray[np.float64], ...]]: ...
 def catalog() -> str: ...
+def compute(
+    index: int,
+    params: Sequence[float],
+    inputs: tuple[object, ...],
+    path: int,
+) -> tuple[npt.NDArray[np.float64], ...] | None: ...
 def cpu() -> str: ...
 def fill_columns(
     candles: list[object],

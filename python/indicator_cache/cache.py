@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 import numpy as np
 
 from . import backends
-from ._arrays import FloatArray, Growing
-from ._compute import Result, checked, empty_outputs, results
+from ._arrays import FloatArray, Growing, new_columns
+from ._compute import Result, checked, results
 from ._generated.catalog import BY_NAME
 from ._generated.methods import CacheMethods, ViewMethods
 from ._generated.results import BollingerResult
@@ -574,7 +574,7 @@ class IndicatorCache(CacheMethods):
         end = min(last if last >= 0 else last + series.bars, series.bars - 1) + 1
         window = slice(max(end - bars, 0), max(end, 0))
         inputs = [column[window] for column in _inputs(spec, series, source)]
-        outputs = empty_outputs(spec, len(inputs[0]))
+        outputs = new_columns(len(spec.outputs), len(inputs[0]))
         try:
             self._computing(missing).run(spec, values, inputs, outputs)
         except MissingBarError as error:
@@ -1100,19 +1100,19 @@ class _Entry:
 
     @staticmethod
     def _room(spec: IndicatorSpec, bars: int) -> list[Any]:
-        """Return the columns to fill."""
-        return empty_outputs(spec, bars)
+        """Return columns to fill."""
+        return new_columns(len(spec.outputs), bars)
 
-    @staticmethod
+    @classmethod
     def _begin(
+        cls,
         key: _Key,
         spec: IndicatorSpec,
         backend: backends.Backend,
-        inputs: list[FloatArray],
-        outputs: list[Any],
-    ) -> _Machine:
-        """Fill the columns; return what to go on with."""
-        return backend.begin(spec, key[4], inputs, outputs)
+        inputs: tuple[FloatArray, ...],
+    ) -> tuple[_Machine, Sequence[Any]]:
+        """Compute columns; return them behind what to go on with."""
+        return backend.begin_new(spec, key[4], inputs)
 
     @property
     def tf(self) -> Hashable:
@@ -1137,18 +1137,14 @@ class _Entry:
         _, _, _, source, _, stepwise, _, _ = key
         inputs = _inputs(spec, series, source)
         if not stepwise:
-            outputs = cls._room(spec, series.bars)
-            machine = cls._begin(key, spec, backend, inputs, outputs)
+            machine, outputs = cls._begin(key, spec, backend, inputs)
         else:
             starts, begun = series.steps()
+            taken = tuple([column[starts] for column in inputs])
+            machine, steps = cls._begin(key, spec, backend, taken)
             # One value in front, for the bars before the first candle.
-            steps = cls._room(spec, len(starts) + 1)
-            for step in steps:
-                step[0] = cls._nothing
-            fresh = [step[1:] for step in steps]
-            taken = [column[starts] for column in inputs]
-            machine = cls._begin(key, spec, backend, taken, fresh)
-            outputs = [np.take(column, begun) for column in steps]
+            nothing = np.array([cls._nothing], steps[0].dtype)
+            outputs = [np.take(np.append(nothing, step), begun) for step in steps]
         return cls(key, spec, machine, [Growing(column, len(column)) for column in outputs])
 
     @classmethod
@@ -1233,18 +1229,19 @@ class _Grades(_Entry):
     def _room(spec: IndicatorSpec, bars: int) -> list[Any]:  # noqa: ARG004
         return [np.empty(bars, np.uint8)]
 
-    @staticmethod
+    @classmethod
     def _begin(
+        cls,
         key: _Key,
         spec: IndicatorSpec,
-        backend: backends.Backend,  # noqa: ARG004 - it takes none
-        inputs: list[FloatArray],
-        outputs: list[Any],
-    ) -> QualityMachine:
+        backend: backends.Backend,  # noqa: ARG003 - it takes none
+        inputs: tuple[FloatArray, ...],
+    ) -> tuple[QualityMachine, list[Any]]:
         *_, params, _, policy, _ = key
         machine = QualityMachine(spec, params, policy)
+        outputs = cls._room(spec, len(inputs[0]))
         machine.run(inputs, outputs)
-        return machine
+        return machine, outputs
 
 
 def _asked(
@@ -1271,8 +1268,10 @@ def _linked(store: Store | str | os.PathLike[str]) -> StoreLink:
     return StoreLink(store if isinstance(store, Store) else Store(store))
 
 
-def _inputs(spec: IndicatorSpec, series: Series, source: str) -> list[FloatArray]:
-    return [series.column(source if name == "x" else name) for name in spec.inputs]
+def _inputs(spec: IndicatorSpec, series: Series, source: str) -> tuple[FloatArray, ...]:
+    if spec.inputs == ("x",):
+        return (series.column(source),)
+    return tuple(map(series.column, spec.inputs))
 
 
 def _in_series(

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import as_column, same_length
-from ._compute import Result, empty_outputs, results
+from ._arrays import as_column, new_columns, same_length
+from ._compute import Result, results
 from ._generated.catalog import BY_NAME
 from ._missing import DEFAULT, MissingPolicy, checked_policy, guarded, opened
 from ._numbers import real
@@ -127,7 +127,7 @@ class Stream:
         """
         names = self._spec.inputs
         inputs = list(map(as_column, names, _by_position(self._spec, columns, named)))
-        outputs = empty_outputs(self._spec, same_length(names, inputs))
+        outputs = new_columns(len(self._spec.outputs), same_length(names, inputs))
         self._machine.run(inputs, outputs)
         return results(self._spec, outputs)
 

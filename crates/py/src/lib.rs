@@ -11,6 +11,7 @@
 
 mod candles;
 mod columns;
+mod fresh;
 mod machine;
 
 use columns::with_columns;
@@ -27,6 +28,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::candles::fill_columns;
+    #[pymodule_export]
+    use super::fresh::{begin_new, compute};
     #[pymodule_export]
     use super::machine::PyMachine;
     #[pymodule_export]

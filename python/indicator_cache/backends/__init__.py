@@ -94,6 +94,22 @@ class Backend(Protocol):
         """Do as :meth:`run`, and return the indicator to go on with."""
         ...
 
+    def begin_new(
+        self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[FloatArray, ...]
+    ) -> tuple[Machine, Sequence[FloatArray]]:
+        """Do as :meth:`begin`, in new columns. They may be read-only."""
+        ...
+
+    def compute(
+        self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[object, ...]
+    ) -> Sequence[FloatArray] | None:
+        """Compute one indicator into new columns, from whatever callers have.
+
+        None unless those are columns just as kernels read them, which nobody has checked yet, and
+        where the backend has no way that takes less time than to check and :meth:`run`.
+        """
+        ...
+
     def restore(self, spec: IndicatorSpec, state: bytes) -> Machine:
         """Build an indicator that goes on from a saved state, whose header has been checked."""
         ...

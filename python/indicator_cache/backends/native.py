@@ -69,6 +69,18 @@ class NativeBackend:
         """Compute one indicator and return it to go on with."""
         return _native.begin(spec.position, spec.numbers(params), inputs, outputs, self.path)
 
+    def begin_new(
+        self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[FloatArray, ...]
+    ) -> tuple[_native.Machine, tuple[FloatArray, ...]]:
+        """Compute one indicator into new columns, read-only ones; return it to go on with."""
+        return _native.begin_new(spec.position, spec.numbers(params), inputs, self.path)
+
+    def compute(
+        self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[object, ...]
+    ) -> tuple[FloatArray, ...] | None:
+        """Compute one indicator into new columns, if the inputs are such as they are."""
+        return _native.compute(spec.position, spec.numbers(params), inputs, self.path)
+
     def restore(self, spec: IndicatorSpec, state: bytes) -> _native.Machine:  # noqa: ARG002
         """Build an indicator that goes on from a saved state."""
         try:

@@ -8,14 +8,14 @@ import numpy as np
 
 from .._arrays import FloatArray
 from ..spec import IndicatorSpec, Value
-from ._sets import OneByOne
+from ._plain import PlainBackend
 from .reference import Machine
 from .reference.state import read_header
 
 __all__ = ["PythonBackend", "create"]
 
 
-class PythonBackend(OneByOne):
+class PythonBackend(PlainBackend):
     """Runs the reference kernels."""
 
     name = "python"

@@ -25,7 +25,7 @@ from .._arrays import FloatArray
 from .._generated.catalog import BY_NAME, FINGERPRINT
 from ..errors import BackendError, BackendUnavailableError, ParameterError, StateError
 from ..spec import IndicatorSpec, Value
-from ._sets import OneByOne
+from ._plain import PlainBackend
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "MEMORY_LIMIT_VARIABLE", "WasmBackend", "create"]
 
@@ -406,7 +406,7 @@ class Machine:
             instance.reset(self._handle)
 
 
-class WasmBackend(OneByOne):
+class WasmBackend(PlainBackend):
     """Runs the kernels in instances of the WebAssembly module.
 
     Parameters

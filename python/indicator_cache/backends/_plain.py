@@ -1,0 +1,62 @@
+"""What one backend has a quicker way for, and others do as one thing after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._arrays import FloatArray, new_columns
+from ..spec import IndicatorSpec, Value
+from . import Machine
+
+__all__ = ["PlainBackend"]
+
+
+class PlainBackend:
+    """The part of a backend that follows from the rest of it."""
+
+    def begin(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[Value, ...],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[FloatArray],
+    ) -> Machine:
+        """Do as :meth:`run`, and return the indicator to go on with."""
+        raise NotImplementedError
+
+    def run(
+        self,
+        spec: IndicatorSpec,
+        params: tuple[Value, ...],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[FloatArray],
+    ) -> None:
+        """Compute one indicator over whole columns, filling `outputs` in place."""
+        raise NotImplementedError
+
+    def compute(
+        self,
+        spec: IndicatorSpec,  # noqa: ARG002
+        params: tuple[Value, ...],  # noqa: ARG002
+        inputs: tuple[object, ...],  # noqa: ARG002
+    ) -> Sequence[FloatArray] | None:
+        """Leave it to the caller to make columns and room."""
+        return None
+
+    def begin_new(
+        self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[FloatArray, ...]
+    ) -> tuple[Machine, Sequence[FloatArray]]:
+        """Do as :meth:`begin`, in new columns."""
+        outputs = new_columns(len(spec.outputs), len(inputs[0]))
+        return self.begin(spec, params, inputs, outputs), outputs
+
+    def run_many(
+        self,
+        spec: IndicatorSpec,
+        params: Sequence[tuple[Value, ...]],
+        inputs: Sequence[FloatArray],
+        outputs: Sequence[Sequence[FloatArray]],
+    ) -> None:
+        """Compute one indicator for several sets of parameters, with outputs for each of them."""
+        for one, room in zip(params, outputs, strict=True):
+            self.run(spec, one, inputs, room)
