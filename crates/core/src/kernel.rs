@@ -26,6 +26,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::any::Any;
 
+pub use crate::primitives::Results;
 pub use crate::primitives::recurrence::Isa;
 
 /// Bars that a kernel is handed at once at most: columns of 4 KiB, so that a dozen of them stay in a
@@ -56,7 +57,8 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     /// [`Error::Memory`], or [`Error::Parameter`] for a rule that involves several parameters.
     fn new(params: &Params<'_>) -> Result<Self, Error>;
 
-    /// Takes the next bars and writes one result per bar into each output.
+    /// Takes the next bars and writes one result per bar into each output. Tells what is known of all of them: where
+    /// that is nothing, every NaN is looked for and replaced by the canonical one.
     ///
     /// The number of columns is that of the spec and all have one length. `isa` is for primitives, and neither that nor what is
     /// in `scratch` may influence the result.
@@ -66,7 +68,7 @@ pub trait Kernel: Clone + Send + Sync + 'static {
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
         scratch: Scratch<'_>,
-    );
+    ) -> Results;
 
     /// Takes the next bars through kernels that differ in their parameters alone. The outputs of
     /// the first come first.
@@ -76,16 +78,14 @@ pub trait Kernel: Clone + Send + Sync + 'static {
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
         mut scratch: Scratch<'_>,
-    ) {
+    ) -> Results {
         let each = outputs.chunks_exact_mut(Self::SPEC.outputs.len());
+        let mut results = Results::Numbers;
         for (kernel, outputs) in kernels.iter_mut().zip(each) {
-            kernel.run(
-                isa,
-                inputs,
-                outputs,
-                scratch.each_mut().map(|column| &mut **column),
-            );
+            let scratch = scratch.each_mut().map(|column| &mut **column);
+            results = results & kernel.run(isa, inputs, outputs, scratch);
         }
+        results
     }
 
     /// Hands every stateful part to `visit`, in an order that never changes.

@@ -3,7 +3,7 @@
 use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
-use crate::kernel::{BLOCK, Isa, Kernel, Machine, SCRATCH, SHORT_BLOCK};
+use crate::kernel::{BLOCK, Isa, Kernel, Machine, Results, SCRATCH, SHORT_BLOCK};
 use crate::primitives::canonical;
 use crate::primitives::recurrence::BARS;
 use crate::spec::{MAX_INPUTS, MAX_OUTPUTS, Spec};
@@ -121,21 +121,24 @@ impl<K: Kernel> Instance<K> {
         }
         let results = &mut results[..K::SPEC.outputs.len()];
         let scratch = scratch.each_mut().map(|column| &mut column[..block.len()]);
-        self.kernel
+        let known = self
+            .kernel
             .run(isa, &columns[..inputs.len()], results, scratch);
-        for column in results {
-            canonicalise(isa, column);
+        if known == Results::Any {
+            canonicalise(isa, results);
         }
     }
 }
 
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-pub(crate) fn canonicalise(isa: Isa, column: &mut [f64]) {
-    // Looking is cheaper than writing, and there is rarely anything to write.
-    if isa.has_nan(column) {
-        for value in column {
-            *value = canonical(*value);
+pub(crate) fn canonicalise(isa: Isa, columns: &mut [&mut [f64]]) {
+    for column in columns {
+        // Looking is cheaper than writing, and there is rarely anything to write.
+        if isa.has_nan(column) {
+            for value in &mut **column {
+                *value = canonical(*value);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
-use crate::kernel::{BLOCK, Isa, Kernel, SCRATCH};
+use crate::kernel::{BLOCK, Isa, Kernel, Results, SCRATCH};
 use crate::machine::{canonicalise, check_shape};
 use crate::primitives::recurrence::BARS;
 use crate::spec::MAX_INPUTS;
@@ -46,15 +46,15 @@ fn compute<K: Kernel>(
             .map(|output| &mut output[start..end])
             .collect();
         let scratch = scratch.each_mut().map(|column| &mut column[..end - start]);
-        K::run_many(
+        let known = K::run_many(
             &mut kernels,
             isa,
             &block[..inputs.len()],
             &mut results,
             scratch,
         );
-        for column in &mut results {
-            canonicalise(isa, column);
+        if known == Results::Any {
+            canonicalise(isa, &mut results);
         }
         start = end;
     }

@@ -8,7 +8,7 @@ mod common;
 mod hostile;
 
 use hostile::{PORTABLE, sweep};
-use indicator_core::kernel::{Isa, Kernel, Scratch};
+use indicator_core::kernel::{Isa, Kernel, Results, Scratch};
 use indicator_core::registry::{self, Entry};
 use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
 use indicator_core::state::{Reader, State, Writer};
@@ -103,9 +103,10 @@ macro_rules! culprit {
                 inputs: &[&[f64]],
                 outputs: &mut [&mut [f64]],
                 _: Scratch<'_>,
-            ) {
+            ) -> Results {
                 let run: fn(&mut u64, &[f64], &mut [f64]) = $run;
                 run(&mut self.0.0, inputs[0], outputs[0]);
+                Results::Any
             }
 
             fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{DATA_SETS, Rng, bits, columns_of, parameter_sets, run, run_in_blocks, spec_label};
-use indicator_core::kernel::{Isa, Kernel, Scratch};
+use indicator_core::kernel::{Isa, Kernel, Results, Scratch};
 use indicator_core::primitives::NAN;
 use indicator_core::registry::{self, Entry};
 use indicator_core::spec::{Accuracy, Bars, Output, Params, Spec};
@@ -434,9 +434,10 @@ mod culprits {
                     inputs: &[&[f64]],
                     outputs: &mut [&mut [f64]],
                     _: Scratch<'_>,
-                ) {
+                ) -> Results {
                     let run: fn(&mut $field, &[f64], &mut [f64]) = $run;
                     run(&mut self.0, inputs[0], outputs[0]);
+                    Results::Any
                 }
 
                 fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
@@ -510,11 +511,18 @@ mod culprits {
             Ok(Self::default())
         }
 
-        fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
+        fn run(
+            &mut self,
+            _: Isa,
+            inputs: &[&[f64]],
+            outputs: &mut [&mut [f64]],
+            _: Scratch<'_>,
+        ) -> Results {
             for (x, y) in inputs[0].iter().zip(&mut *outputs[0]) {
                 self.0 += 1.0;
                 *y = x + self.0;
             }
+            Results::Any
         }
 
         fn run_many(
@@ -523,11 +531,12 @@ mod culprits {
             inputs: &[&[f64]],
             outputs: &mut [&mut [f64]],
             mut scratch: Scratch<'_>,
-        ) {
+        ) -> Results {
             for output in outputs.chunks_mut(1) {
                 let scratch = scratch.each_mut().map(|column| &mut **column);
                 kernels[0].run(isa, inputs, output, scratch);
             }
+            Results::Any
         }
 
         fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
@@ -552,12 +561,38 @@ mod culprits {
             inputs: &[&[f64]],
             outputs: &mut [&mut [f64]],
             scratch: Scratch<'_>,
-        ) {
+        ) -> Results {
             let [counts, ..] = scratch;
             for ((x, y), count) in inputs[0].iter().zip(&mut *outputs[0]).zip(counts) {
                 *count += 1.0;
                 *y = x + *count;
             }
+            Results::Any
+        }
+
+        fn parts(&mut self, _: &mut dyn FnMut(&mut dyn State)) {}
+    }
+
+    /// Says that there is no NaN, whatever it is given.
+    #[derive(Clone, Default)]
+    struct KnowsTooMuch;
+
+    impl Kernel for KnowsTooMuch {
+        const SPEC: &'static Spec = &spec("KnowsTooMuch");
+
+        fn new(_: &Params<'_>) -> Result<Self, Error> {
+            Ok(Self)
+        }
+
+        fn run(
+            &mut self,
+            _: Isa,
+            inputs: &[&[f64]],
+            outputs: &mut [&mut [f64]],
+            _: Scratch<'_>,
+        ) -> Results {
+            outputs[0].copy_from_slice(inputs[0]);
+            Results::Numbers
         }
 
         fn parts(&mut self, _: &mut dyn FnMut(&mut dyn State)) {}
@@ -579,5 +614,6 @@ mod culprits {
         rejected::<Allocates>(allocates_nothing);
         rejected::<StartsLate>(first_valid);
         rejected::<OneForAll>(many);
+        rejected::<KnowsTooMuch>(canonical_nan);
     }
 }

@@ -1,6 +1,6 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::recurrence::Wilder;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -45,11 +45,11 @@ impl Kernel for Atr {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([high, low, close], [atr]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([high, low, close], [atr]) = (inputs, outputs) else { return Results::Any };
         let [range, ..] = scratch;
         self.range.write(high, low, close, range);
-        self.average.run(isa, range, atr);
+        self.average.run(isa, range, atr)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::window::WindowMoments;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -65,14 +65,9 @@ impl Kernel for Bollinger {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
-        let ([x], [upper, middle, lower]) = (inputs, outputs) else { return };
-        self.moments.run(isa, x, middle, lower);
-        for (upper, (middle, lower)) in upper.iter_mut().zip(middle.iter().zip(lower.iter_mut())) {
-            let width = self.std_factor * *lower;
-            *upper = middle + width;
-            *lower = middle - width;
-        }
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
+        let ([x], [upper, middle, lower]) = (inputs, outputs) else { return Results::Any };
+        self.moments.bands(isa, x, self.std_factor, [upper, middle, lower])
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

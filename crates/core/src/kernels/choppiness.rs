@@ -1,6 +1,6 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::{NAN, log10};
 use crate::primitives::window::{WindowMax, WindowMean};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -60,8 +60,8 @@ impl Kernel for Choppiness {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([high, low, close], [choppiness]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([high, low, close], [choppiness]) = (inputs, outputs) else { return Results::Any };
         let [range, highest, lowest] = scratch;
         self.range.write(high, low, close, range);
         self.mean.run(isa, range, choppiness);
@@ -79,6 +79,7 @@ impl Kernel for Choppiness {
         for choppiness in &mut **choppiness {
             *choppiness = 100.0 * *choppiness / self.digits;
         }
+        Results::Any
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,6 +1,6 @@
 use super::true_range::TrueRange;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -80,8 +80,8 @@ impl Kernel for Dmi {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([high, low, close], [plus_di, minus_di, adx]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([high, low, close], [plus_di, minus_di, adx]) = (inputs, outputs) else { return Results::Any };
         let n = high.len();
         let [plus, minus, other] = scratch.map(|column| &mut column[..n]);
         let low = &low[..n];
@@ -96,14 +96,14 @@ impl Kernel for Dmi {
         self.range.write(high, low, close, other);
         let mean_range = plus;
         self.mean_range.run(isa, other, mean_range);
-        isa.two_quotients(100.0, [plus_di, minus_di], mean_range);
+        let results = isa.two_quotients(100.0, [plus_di, minus_di], mean_range);
         let sum = mean_range;
         for t in 0..n {
             other[t] = (plus_di[t] - minus_di[t]).abs();
             sum[t] = plus_di[t] + minus_di[t];
         }
         isa.quotients(100.0, other, sum);
-        self.adx.run(isa, other, adx);
+        results & self.adx.run(isa, other, adx)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -49,9 +49,9 @@ impl Kernel for Ema {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
-        let ([x], [ema]) = (inputs, outputs) else { return };
-        self.mean.run(isa, x, ema);
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
+        let ([x], [ema]) = (inputs, outputs) else { return Results::Any };
+        self.mean.run(isa, x, ema)
     }
 
     fn run_many(
@@ -60,16 +60,19 @@ impl Kernel for Ema {
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
         _: Scratch<'_>,
-    ) {
-        let [x] = inputs else { return };
+    ) -> Results {
+        let [x] = inputs else { return Results::Any };
         let (all, rest) = kernels.as_chunks_mut();
         let (all_outputs, rest_outputs) = outputs.as_chunks_mut();
+        let mut results = Results::Numbers;
         for (kernels, outputs) in all.iter_mut().zip(all_outputs) {
-            Ewm::run_abreast(kernels.each_mut().map(|kernel| &mut kernel.mean), isa, x, outputs);
+            let means = kernels.each_mut().map(|kernel| &mut kernel.mean);
+            results = results & Ewm::run_abreast(means, isa, x, outputs);
         }
         for (kernel, output) in rest.iter_mut().zip(rest_outputs) {
-            kernel.mean.run(isa, x, output);
+            results = results & kernel.mean.run(isa, x, output);
         }
+        results
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

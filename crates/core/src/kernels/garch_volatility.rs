@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::delay::Previous;
 use crate::primitives::garch::Garch;
 use crate::primitives::{ln, sqrt};
@@ -138,10 +138,11 @@ impl Kernel for GarchVolatility {
     }
 
     #[inline(always)]
-    fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([x], [garch_volatility]) = (inputs, outputs) else { return };
+    fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([x], [garch_volatility]) = (inputs, outputs) else { return Results::Any };
         let [returns, ..] = scratch;
         self.write(x, garch_volatility, returns);
+        Results::Any
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -3,7 +3,7 @@ use super::garch_volatility::{
 };
 use super::kalman_mean;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::NAN;
 use crate::primitives::level::Level;
 use crate::spec::{Accuracy, Bars, Output, Params, Spec};
@@ -61,8 +61,8 @@ impl Kernel for KalmanGarchZscore {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([x], [kalman_garch_zscore]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([x], [kalman_garch_zscore]) = (inputs, outputs) else { return Results::Any };
         let [volatility, returns, ..] = scratch;
         self.volatility.write(x, volatility, returns);
         self.level.run(isa, x, kalman_garch_zscore);
@@ -71,6 +71,7 @@ impl Kernel for KalmanGarchZscore {
             let unit = x.abs() * volatility;
             *score = if unit == 0.0 { NAN } else { (x - *score) / unit };
         }
+        Results::Any
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

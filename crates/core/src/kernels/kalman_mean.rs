@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::level::Level;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -56,9 +56,9 @@ impl Kernel for KalmanMean {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
-        let ([x], [kalman_mean]) = (inputs, outputs) else { return };
-        self.level.run(isa, x, kalman_mean);
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
+        let ([x], [kalman_mean]) = (inputs, outputs) else { return Results::Any };
+        self.level.run(isa, x, kalman_mean)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,6 +1,6 @@
 use super::kalman_mean;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::level::Level;
 use crate::primitives::window::WindowScore;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -57,13 +57,13 @@ impl Kernel for KalmanZscore {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([x], [kalman_zscore]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([x], [kalman_zscore]) = (inputs, outputs) else { return Results::Any };
         self.level.run(isa, x, kalman_zscore);
         for (residual, &x) in kalman_zscore.iter_mut().zip(*x) {
             *residual = x - *residual;
         }
-        self.score.run(isa, kalman_zscore, scratch);
+        self.score.run(isa, kalman_zscore, scratch)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

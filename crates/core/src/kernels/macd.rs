@@ -1,6 +1,6 @@
 use super::ema;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -73,17 +73,17 @@ impl Kernel for Macd {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
-        let ([x], [macd, signal, histogram]) = (inputs, outputs) else { return };
-        self.fast.run(isa, x, macd);
-        self.slow.run(isa, x, signal);
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
+        let ([x], [macd, signal, histogram]) = (inputs, outputs) else { return Results::Any };
+        let averages = self.fast.run(isa, x, macd) & self.slow.run(isa, x, signal);
         for (macd, &slow) in macd.iter_mut().zip(&**signal) {
             *macd -= slow;
         }
-        self.signal.run(isa, macd, signal);
+        let results = averages & self.signal.run(isa, macd, signal);
         for (histogram, (&macd, &signal)) in histogram.iter_mut().zip(macd.iter().zip(&**signal)) {
             *histogram = macd - signal;
         }
+        results
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,6 +1,6 @@
 use super::ema;
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::primitives::window::{WindowMean, WindowScore};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -92,16 +92,16 @@ impl Kernel for ResidualZscore {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([x], [residual_zscore]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([x], [residual_zscore]) = (inputs, outputs) else { return Results::Any };
         match &mut self.mean {
             Mean::Rolling(mean) => mean.run(isa, x, residual_zscore),
             Mean::Ema(mean) => mean.run(isa, x, residual_zscore),
-        }
+        };
         for (residual, &x) in residual_zscore.iter_mut().zip(*x) {
             *residual = x - *residual;
         }
-        self.score.run(isa, residual_zscore, scratch);
+        self.score.run(isa, residual_zscore, scratch)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::delay::Delay;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -43,11 +43,13 @@ impl Kernel for Roc {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
-        let ([x], [roc]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
+        let ([x], [roc]) = (inputs, outputs) else { return Results::Any };
+        let mut results = Results::Numbers;
         self.earlier.pieces(x, |at, earlier| {
-            isa.changes(100.0, &x[at.clone()], earlier, &mut roc[at]);
+            results = results & isa.changes(100.0, &x[at.clone()], earlier, &mut roc[at]);
         });
+        results
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::Watch;
 use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
@@ -65,8 +65,8 @@ impl Kernel for Rsi {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([x], [rsi]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([x], [rsi]) = (inputs, outputs) else { return Results::Any };
         let n = x.len();
         let [gain, loss, _] = scratch.map(|column| &mut column[..n]);
         let rsi = &mut rsi[..n];
@@ -85,11 +85,12 @@ impl Kernel for Rsi {
         }
         let rsi = gain;
         if sums.all_below() {
-            isa.quotients(100.0, rsi, sum);
+            isa.quotients(100.0, rsi, sum)
         } else {
             for t in 0..n {
                 rsi[t] = index(rsi[t], loss[t], sum[t]);
             }
+            Results::Any
         }
     }
 

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::window::WindowMean;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -43,9 +43,9 @@ impl Kernel for Sma {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
-        let ([x], [sma]) = (inputs, outputs) else { return };
-        self.mean.run(isa, x, sma);
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
+        let ([x], [sma]) = (inputs, outputs) else { return Results::Any };
+        self.mean.run(isa, x, sma)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::delay::Previous;
 use crate::primitives::larger_present;
 use crate::spec::{Accuracy, Bars, Output, Params, Spec};
@@ -61,9 +61,10 @@ impl Kernel for TrueRange {
     }
 
     #[inline(always)]
-    fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) {
-        let ([high, low, close], [true_range]) = (inputs, outputs) else { return };
+    fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
+        let ([high, low, close], [true_range]) = (inputs, outputs) else { return Results::Any };
         self.write(high, low, close, true_range);
+        Results::Any
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -1,5 +1,5 @@
 use crate::error::Error;
-use crate::kernel::{Isa, Kernel, Scratch};
+use crate::kernel::{Isa, Kernel, Results, Scratch};
 use crate::primitives::window::WindowMoments;
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
 use crate::state::State;
@@ -49,14 +49,14 @@ impl Kernel for Zscore {
     }
 
     #[inline(always)]
-    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) {
-        let ([x], [zscore]) = (inputs, outputs) else { return };
+    fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
+        let ([x], [zscore]) = (inputs, outputs) else { return Results::Any };
         let [deviation, ..] = scratch;
         self.moments.run(isa, x, zscore, deviation);
         for (zscore, &x) in zscore.iter_mut().zip(*x) {
             *zscore = x - *zscore;
         }
-        isa.quotients(1.0, zscore, deviation);
+        isa.quotients(1.0, zscore, deviation)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

@@ -280,21 +280,42 @@ pub(super) mod avx2 {
         larger_number(a, b)
     }
 
-    /// Whether a value is NaN. A comparison looks at two of them.
+    /// Where there was a NaN.
+    pub(in super::super) type Nans = __m256d;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn no_nans() -> Nans {
+        splat(0.0)
+    }
+
+    /// Adds where there is one in either of two registers, with a comparison for both.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn with_nans(nans: Nans, a: Lanes, b: Lanes) -> Nans {
+        _mm256_or_pd(nans, _mm256_cmp_pd::<_CMP_UNORD_Q>(a, b))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn are_nans(nans: Nans) -> bool {
+        _mm256_movemask_pd(nans) != 0
+    }
+
+    /// Whether a value is NaN.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn has_nan(x: &[f64]) -> bool {
         let (groups, rest) = x.as_chunks::<{ 4 * WIDTH }>();
-        let mut found = splat(0.0);
+        let mut nans = [no_nans(); 2];
         for group in groups {
             let ([a, b, c, d], _) = group.as_chunks() else {
                 unreachable!("a group is four registers")
             };
-            let first = _mm256_cmp_pd::<_CMP_UNORD_Q>(load(a), load(b));
-            let second = _mm256_cmp_pd::<_CMP_UNORD_Q>(load(c), load(d));
-            found = _mm256_or_pd(found, _mm256_or_pd(first, second));
+            nans[0] = with_nans(nans[0], load(a), load(b));
+            nans[1] = with_nans(nans[1], load(c), load(d));
         }
-        _mm256_movemask_pd(found) != 0 || rest.iter().any(|x| x.is_nan())
+        are_nans(nans[0]) || are_nans(nans[1]) || rest.iter().any(|x| x.is_nan())
     }
 }
 
@@ -302,7 +323,7 @@ pub(super) mod avx2 {
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512 {
     use core::arch::x86_64::{
-        __m512d, __m512i, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_add_epi64, _mm512_add_pd,
+        __m512d, __m512i, __mmask8, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_add_epi64, _mm512_add_pd,
         _mm512_andnot_pd, _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask,
         _mm512_insertf64x4, _mm512_mask_blend_pd, _mm512_max_pd, _mm512_mul_pd,
         _mm512_permutex2var_pd, _mm512_range_pd, _mm512_set_epi64, _mm512_set1_epi64,
@@ -475,19 +496,40 @@ pub(super) mod avx512 {
         _mm512_range_pd::<LARGER>(a, b)
     }
 
-    /// Whether a value is NaN. A comparison looks at two of them.
+    /// Where there was a NaN.
+    pub(in super::super) type Nans = __mmask8;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn no_nans() -> Nans {
+        0
+    }
+
+    /// Adds where there is one in either of two registers, with a comparison for both.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn with_nans(nans: Nans, a: Lanes, b: Lanes) -> Nans {
+        nans | _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn are_nans(nans: Nans) -> bool {
+        nans != 0
+    }
+
+    /// Whether a value is NaN.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(in super::super) fn has_nan(x: &[f64]) -> bool {
         let (groups, rest) = x.as_chunks::<{ 4 * WIDTH }>();
-        let mut found = 0;
+        let mut nans = no_nans();
         for group in groups {
             let ([a, b, c, d], _) = group.as_chunks() else {
                 unreachable!("a group is four registers")
             };
-            found |= _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(load(a), load(b))
-                | _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(load(c), load(d));
+            nans = with_nans(with_nans(nans, load(a), load(b)), load(c), load(d));
         }
-        found != 0 || rest.iter().any(|x| x.is_nan())
+        are_nans(nans) || rest.iter().any(|x| x.is_nan())
     }
 }

@@ -21,7 +21,7 @@
 //! signs have met, and the next present value is the new one. The variance takes no notice.
 
 use super::recurrence::{BARS, Ewm, Gap, Isa, is_ordinary};
-use super::{NAN, canonical};
+use super::{NAN, Results, canonical};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
 
@@ -66,16 +66,16 @@ impl Level {
     /// Takes the next values of `x`; writes the estimate at each.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
+    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) -> Results {
         if let Filter::Steady { mean, .. } = &mut self.filter
             && !isa.has_nan(x)
         {
-            mean.run(isa, x, out);
-            return;
+            return mean.run(isa, x, out);
         }
         for (&x, out) in x.iter().zip(out) {
             *out = self.bar(x);
         }
+        Results::Any
     }
 
     fn bar(&mut self, x: f64) -> f64 {

@@ -13,6 +13,8 @@
 //! | [`delay::Delay`] | the value `p` bars ago | constant |
 //! | [`delay::Previous`] | the value one bar ago | constant |
 
+use core::ops::BitAnd;
+
 pub mod delay;
 pub mod garch;
 mod lanes;
@@ -39,6 +41,34 @@ pub fn canonical(value: f64) -> f64 {
     } else {
         value.to_bits()
     })
+}
+
+/// What is known of numbers that were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Results {
+    /// There is no NaN among them.
+    Numbers,
+    /// Nothing.
+    Any,
+}
+
+impl Results {
+    /// Numbers on a condition.
+    #[inline(always)]
+    #[must_use]
+    pub fn numbers_if(known: bool) -> Self {
+        if known { Self::Numbers } else { Self::Any }
+    }
+}
+
+impl BitAnd for Results {
+    type Output = Self;
+
+    /// What is known of both.
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self::numbers_if(self == Self::Numbers && other == Self::Numbers)
+    }
 }
 
 /// Whether every value is below `limit` in magnitude, and none is NaN. `limit` is above zero.

@@ -11,7 +11,7 @@
 //! The arithmetic stands here once, in a macro, for the registers of each module of [`lanes`]. One of
 //! those has registers of a single number: bars that come one by one take the same steps.
 
-use super::lanes;
+use super::{Results, lanes};
 
 /// Bars whose pieces are formed at once, and the longest such piece.
 pub(super) const CHUNK: usize = 16;
@@ -90,8 +90,25 @@ impl Joint {
     }
 }
 
-/// Puts together the windows that end in some chunks, or as much of them as short pieces make up, and returns whether all numbers are
-/// below [`CALM`]. If not, the results written are worthless, and nothing else is written.
+/// Columns.
+pub(super) type Columns<'a, T, const P: usize> = [&'a mut [T]; P];
+
+/// Columns in two parts.
+#[inline(always)]
+pub(super) fn split<T, const P: usize>(
+    mut columns: Columns<'_, T, P>,
+    at: usize,
+) -> (Columns<'_, T, P>, Columns<'_, T, P>) {
+    let rest = columns.each_mut().map(|column| {
+        let (first, rest) = core::mem::take(column).split_at_mut(at);
+        *column = first;
+        rest
+    });
+    (columns, rest)
+}
+
+/// Puts together the windows that end in some chunks, or as much of them as short pieces make up, if all numbers are
+/// below [`CALM`], and tells what the results are. If not, those written are worthless, and nothing else is written.
 ///
 /// `small` has the pieces of the chunk before, and afterwards those of the last one. `longest` is where pieces of a chunk's length are
 /// written, if longer ones follow. With `per_degree`, one by the degrees of freedom, results are finished: while the divider takes
@@ -103,13 +120,25 @@ pub(super) type Take<const P: usize> = fn(
     steps: &[Step],
     per_degree: Option<f64>,
     out: &mut [&mut [[f64; CHUNK]]; P],
-) -> bool;
+) -> Option<Results>;
+
+/// Does as [`Take`], if no longer pieces follow; writes the mean, and around it what is `factor` deviations above and below: the
+/// upper one first.
+pub(super) type TakeBands = fn(
+    x: &[[f64; CHUNK]],
+    small: &mut Small<2>,
+    steps: &[Step],
+    per_degree: f64,
+    factor: f64,
+    out: &mut [&mut [[f64; CHUNK]]; 3],
+) -> Option<Results>;
 
 /// The instructions that pieces are formed with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pieces {
     pub(super) means: Take<1>,
     pub(super) moments: Take<2>,
+    pub(super) bands: TakeBands,
     pub(super) largest: Take<1>,
 }
 
@@ -124,6 +153,9 @@ impl Pieces {
             },
             moments: |x, small, longest, steps, per_degree, out| {
                 on_fours::moments(x, small, longest, steps, per_degree, out)
+            },
+            bands: |x, small, steps, per_degree, factor, out| {
+                on_fours::bands(x, small, steps, per_degree, factor, out)
             },
             largest: |x, small, longest, steps, per_degree, out| {
                 on_fours::largest(x, small, longest, steps, per_degree, out)
@@ -141,6 +173,9 @@ impl Pieces {
             },
             moments: |x, small, longest, steps, per_degree, out| {
                 on_eights::moments(x, small, longest, steps, per_degree, out)
+            },
+            bands: |x, small, steps, per_degree, factor, out| {
+                on_eights::bands(x, small, steps, per_degree, factor, out)
             },
             largest: |x, small, longest, steps, per_degree, out| {
                 on_eights::largest(x, small, longest, steps, per_degree, out)
@@ -257,16 +292,22 @@ pub(super) mod on_ones {
 macro_rules! pieces {
     ($name:ident, $lanes:ident $(, #[$feature:meta])?) => {
         mod $name {
-            use super::lanes::$lanes::{Shift, WIDTH, larger_number, load, shift, shifted, store};
-            use super::{CALM, CHUNK, SMALL, Small, Step};
+            use super::lanes::$lanes::{
+                Shift, WIDTH, are_nans, larger_number, load, no_nans, shift, shifted, store, with_nans,
+            };
+            use super::{CALM, CHUNK, Results, SMALL, Small, Step, split};
 
             arithmetic!($lanes $(, #[$feature])?);
 
             /// Registers of a chunk.
             const PARTS: usize = CHUNK / WIDTH;
 
-            /// The pieces of a chunk, of one length.
-            type Chunk<const P: usize> = [[Lanes; P]; PARTS];
+            /// Chunks that are taken at once where a piece is one number. The steps of a register wait for each other, and what
+            /// can be done meanwhile has to be near: in four registers abreast. With two numbers those do not suffice.
+            const AT_ONCE: usize = 4 / PARTS;
+
+            /// The pieces of one length, of some registers of bars in a row.
+            type Stretch<const P: usize, const N: usize> = [[Lanes; P]; N];
 
             $(#[$feature])?
             pub(super) fn means(
@@ -276,7 +317,7 @@ macro_rules! pieces {
                 steps: &[Step],
                 _: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 1],
-            ) -> bool {
+            ) -> Option<Results> {
                 take(x, small, longest, steps, out, |x| [x], |a, b| join_sums(a, b), |a, b| join_sums(a, b),
                     |x, w| first_mean(x, w), |a, b, w| extended_mean(a, b, w), |result| result)
             }
@@ -289,20 +330,49 @@ macro_rules! pieces {
                 steps: &[Step],
                 per_degree: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 2],
-            ) -> bool {
+            ) -> Option<Results> {
+                let per_degree = per_degree.map(|per_degree| splat(per_degree));
+                moments_to(x, small, longest, steps, out, &|result| match per_degree {
+                    Some(per_degree) => finished_moments(result, per_degree),
+                    None => result,
+                })
+            }
+
+            $(#[$feature])?
+            pub(super) fn bands(
+                x: &[[f64; CHUNK]],
+                small: &mut Small<2>,
+                steps: &[Step],
+                per_degree: f64,
+                factor: f64,
+                out: &mut [&mut [[f64; CHUNK]]; 3],
+            ) -> Option<Results> {
+                let (per_degree, factor) = (splat(per_degree), splat(factor));
+                moments_to(x, small, None, steps, out, &|result| {
+                    let [middle, deviation] = finished_moments(result, per_degree);
+                    let width = mul(factor, deviation);
+                    [add(middle, width), middle, sub(middle, width)]
+                })
+            }
+
+            #[inline]
+            $(#[$feature])?
+            fn moments_to<const Q: usize>(
+                x: &[[f64; CHUNK]],
+                small: &mut Small<2>,
+                longest: Option<[&mut [[f64; CHUNK]]; 2]>,
+                steps: &[Step],
+                out: &mut [&mut [[f64; CHUNK]]; Q],
+                finish: &impl Fn([Lanes; 2]) -> [Lanes; Q],
+            ) -> Option<Results> {
                 let zero = splat(0.0);
                 // As of any pieces, without adding the squares of single bars, which are zero.
                 let leaves = |[older, _]: [Lanes; 2], [newer, _]: [Lanes; 2]| {
                     let difference = sub(older, newer);
                     [add(older, newer), mul(difference, difference)]
                 };
-                let per_degree = per_degree.map(|per_degree| splat(per_degree));
-                let finish = |result| match per_degree {
-                    Some(per_degree) => finished_moments(result, per_degree),
-                    None => result,
-                };
-                take(x, small, longest, steps, out, |x| [x, zero], leaves, |a, b| join_moments(a, b),
-                    |x, w| first_moments(x, w), |a, b, w| extended_moments(a, b, w), finish)
+                stretches::<2, Q, PARTS>(x, small, longest, steps, out, &|x| [x, zero], &leaves, &|a, b| join_moments(a, b),
+                    &|x, w| first_moments(x, w), &|a, b, w| extended_moments(a, b, w), finish)
             }
 
             $(#[$feature])?
@@ -313,7 +383,7 @@ macro_rules! pieces {
                 steps: &[Step],
                 _: Option<f64>,
                 out: &mut [&mut [[f64; CHUNK]]; 1],
-            ) -> bool {
+            ) -> Option<Results> {
                 let zero = splat(0.0);
                 // Zeros lose their sign, so that the largest does not depend on the order.
                 take(x, small, longest, steps, out, |x| [add(x, zero)], |a, b| join_largest(a, b), |a, b| join_largest(a, b),
@@ -326,7 +396,7 @@ macro_rules! pieces {
             fn take<const P: usize>(
                 x: &[[f64; CHUNK]],
                 small: &mut Small<P>,
-                mut longest: Option<[&mut [[f64; CHUNK]]; P]>,
+                longest: Option<[&mut [[f64; CHUNK]]; P]>,
                 steps: &[Step],
                 out: &mut [&mut [[f64; CHUNK]]; P],
                 leaf: impl Fn(Lanes) -> [Lanes; P],
@@ -335,11 +405,48 @@ macro_rules! pieces {
                 first: impl Fn([Lanes; P], &Weights) -> [Lanes; P],
                 extended: impl Fn([Lanes; P], [Lanes; P], &Weights) -> [Lanes; P],
                 finish: impl Fn([Lanes; P]) -> [Lanes; P],
-            ) -> bool {
-                let mut before = [[[splat(0.0); P]; PARTS]; SMALL];
+            ) -> Option<Results> {
+                let (many, one) = x.as_chunks::<AT_ONCE>();
+                let many = many.as_flattened();
+                let at = many.len();
+                // Here, since nothing may be written by then.
+                if !many.is_empty() && one.as_flattened().iter().any(|x| x.abs() >= CALM) {
+                    return None;
+                }
+                let (mut many_out, mut one_out) = split(out.each_mut().map(|out| &mut **out), at);
+                let (many_longest, one_longest) = longest.map(|longest| split(longest, at)).unzip();
+                let mut results = Results::Numbers;
+                if !many.is_empty() {
+                    results = stretches::<P, P, { AT_ONCE * PARTS }>(many, small, many_longest, steps, &mut many_out,
+                        &leaf, &join_leaves, &join, &first, &extended, &finish)?;
+                }
+                if !one.is_empty() {
+                    results = results & stretches::<P, P, PARTS>(one, small, one_longest, steps, &mut one_out,
+                        &leaf, &join_leaves, &join, &first, &extended, &finish)?;
+                }
+                Some(results)
+            }
+
+            #[inline]
+            $(#[$feature])?
+            #[allow(clippy::too_many_arguments, reason = "the arithmetic, function by function")]
+            fn stretches<const P: usize, const Q: usize, const N: usize>(
+                x: &[[f64; CHUNK]],
+                small: &mut Small<P>,
+                longest: Option<[&mut [[f64; CHUNK]]; P]>,
+                steps: &[Step],
+                out: &mut [&mut [[f64; CHUNK]]; Q],
+                leaf: &impl Fn(Lanes) -> [Lanes; P],
+                join_leaves: &impl Fn([Lanes; P], [Lanes; P]) -> [Lanes; P],
+                join: &impl Fn([Lanes; P], [Lanes; P]) -> [Lanes; P],
+                first: &impl Fn([Lanes; P], &Weights) -> [Lanes; P],
+                extended: &impl Fn([Lanes; P], [Lanes; P], &Weights) -> [Lanes; P],
+                finish: &impl Fn([Lanes; P]) -> [Lanes; Q],
+            ) -> Option<Results> {
+                let mut before = [[[splat(0.0); P]; N]; SMALL];
                 for (pieces, numbers) in before.iter_mut().zip(&*small) {
                     for p in 0..P {
-                        for (pieces, numbers) in pieces.iter_mut().zip(numbers[p].as_chunks().0) {
+                        for (pieces, numbers) in pieces[N - PARTS..].iter_mut().zip(numbers[p].as_chunks().0) {
                             pieces[p] = load(numbers);
                         }
                     }
@@ -356,45 +463,49 @@ macro_rules! pieces {
                     Some(_) => SMALL - 1,
                     None => steps.last().map_or(0, |step| step.level),
                 };
-                let mut largest = splat(0.0);
-                let end = x.len().wrapping_sub(1);
-                for (number, x) in x.iter().enumerate() {
-                    let mut results = [[splat(0.0); P]; PARTS];
-                    let mut keep = |level: usize, pieces: &Chunk<P>| {
-                        if number == end {
-                            write(pieces, small[level].each_mut());
+                let (mut largest, mut nans) = (splat(0.0), no_nans());
+                let (x, _) = x.as_flattened().as_chunks::<WIDTH>();
+                let mut out = out.each_mut().map(|out| out.as_flattened_mut().as_chunks_mut().0);
+                let mut longest = longest.map(|longest| longest.map(|longest| longest.as_flattened_mut().as_chunks_mut().0));
+                let end = x.len().wrapping_sub(N);
+                for (number, x) in x.chunks_exact(N).enumerate() {
+                    let at = number * N;
+                    let mut results = [[splat(0.0); P]; N];
+                    let mut keep = |level: usize, pieces: &Stretch<P, N>| {
+                        if at == end {
+                            write(&pieces[N - PARTS..], small[level].each_mut().map(|row| row.as_chunks_mut().0));
                         }
                     };
-                    let mut now = [[splat(0.0); P]; PARTS];
-                    for (now, x) in now.iter_mut().zip(x.as_chunks().0) {
+                    let mut now = [[splat(0.0); P]; N];
+                    for (now, x) in now.iter_mut().zip(x) {
                         let x = load(x);
                         largest = larger_number(largest, x);
                         *now = leaf(x);
                     }
-                    if number == end && !is_calm(largest) {
-                        return false;
+                    if at == end && !is_calm(largest) {
+                        return None;
                     }
                     // Length by length and not in a loop, so that it is known which registers hold what.
                     keep(0, &now);
-                    apply::<P, 0>(ready[0].as_ref(), &mut results, &ones, &now, &first, &extended);
+                    apply::<P, N, 0>(ready[0].as_ref(), &mut results, &ones, &now, first, extended);
                     if top > 0 {
-                        let next = joined::<P, 1>(&ones, &now, &join_leaves);
+                        let next = joined::<P, N, 1>(&ones, &now, join_leaves);
                         keep(1, &next);
-                        apply::<P, 1>(ready[1].as_ref(), &mut results, &twos, &next, &first, &extended);
+                        apply::<P, N, 1>(ready[1].as_ref(), &mut results, &twos, &next, first, extended);
                         if top > 1 {
-                            let now = joined::<P, 2>(&twos, &next, &join);
+                            let now = joined::<P, N, 2>(&twos, &next, join);
                             keep(2, &now);
-                            apply::<P, 2>(ready[2].as_ref(), &mut results, &fours, &now, &first, &extended);
+                            apply::<P, N, 2>(ready[2].as_ref(), &mut results, &fours, &now, first, extended);
                             if top > 2 {
-                                let next = joined::<P, 4>(&fours, &now, &join);
+                                let next = joined::<P, N, 4>(&fours, &now, join);
                                 keep(3, &next);
-                                apply::<P, 3>(ready[3].as_ref(), &mut results, &eights, &next, &first, &extended);
+                                apply::<P, N, 3>(ready[3].as_ref(), &mut results, &eights, &next, first, extended);
                                 if top > 3 {
-                                    let now = joined::<P, 8>(&eights, &next, &join);
+                                    let now = joined::<P, N, 8>(&eights, &next, join);
                                     keep(4, &now);
-                                    apply::<P, 4>(ready[4].as_ref(), &mut results, &sixteens, &now, &first, &extended);
+                                    apply::<P, N, 4>(ready[4].as_ref(), &mut results, &sixteens, &now, first, extended);
                                     if let Some(longest) = &mut longest {
-                                        write(&now, longest.each_mut().map(|longest| &mut longest[number]));
+                                        write(&now, longest.each_mut().map(|longest| &mut longest[at..at + N]));
                                     }
                                     sixteens = now;
                                 }
@@ -406,13 +517,18 @@ macro_rules! pieces {
                     }
                     ones = now;
                     if some {
-                        for result in &mut results {
-                            *result = finish(*result);
+                        let mut finished = [[splat(0.0); Q]; N];
+                        for (finished, result) in finished.iter_mut().zip(results) {
+                            *finished = finish(result);
                         }
-                        write(&results, out.each_mut().map(|out| &mut out[number]));
+                        // Where any column has a NaN, the last one does.
+                        for [a, b] in finished.as_chunks().0 {
+                            nans = with_nans(nans, a[Q - 1], b[Q - 1]);
+                        }
+                        write(&finished, out.each_mut().map(|out| &mut out[at..at + N]));
                     }
                 }
-                true
+                Some(Results::numbers_if(!are_nans(nans)))
             }
 
             #[inline]
@@ -426,11 +542,11 @@ macro_rules! pieces {
             /// Adds the pieces of a length to the results, if a step is for those.
             #[inline]
             $(#[$feature])?
-            fn apply<const P: usize, const LEVEL: usize>(
+            fn apply<const P: usize, const N: usize, const LEVEL: usize>(
                 ready: Option<&Ready>,
-                results: &mut Chunk<P>,
-                before: &Chunk<P>,
-                now: &Chunk<P>,
+                results: &mut Stretch<P, N>,
+                before: &Stretch<P, N>,
+                now: &Stretch<P, N>,
                 first: &impl Fn([Lanes; P], &Weights) -> [Lanes; P],
                 extended: &impl Fn([Lanes; P], [Lanes; P], &Weights) -> [Lanes; P],
             ) {
@@ -441,7 +557,7 @@ macro_rules! pieces {
                     }
                     return;
                 }
-                for (result, pieces) in results.iter_mut().zip(ready.pieces::<P, LEVEL>(before, now)) {
+                for (result, pieces) in results.iter_mut().zip(ready.pieces::<P, N, LEVEL>(before, now)) {
                     *result = extended(*result, pieces, &ready.weights);
                 }
             }
@@ -449,11 +565,11 @@ macro_rules! pieces {
             /// Joins the pieces of `LEN` bars of a chunk with those that end `LEN` bars earlier.
             #[inline]
             $(#[$feature])?
-            fn joined<const P: usize, const LEN: usize>(
-                before: &Chunk<P>,
-                now: &Chunk<P>,
+            fn joined<const P: usize, const N: usize, const LEN: usize>(
+                before: &Stretch<P, N>,
+                now: &Stretch<P, N>,
                 join: &impl Fn([Lanes; P], [Lanes; P]) -> [Lanes; P],
-            ) -> Chunk<P> {
+            ) -> Stretch<P, N> {
                 let earlier = delayed(before, now, LEN / WIDTH, (LEN < WIDTH).then(|| shift(LEN)));
                 let mut pieces = *now;
                 for (pieces, earlier) in pieces.iter_mut().zip(earlier) {
@@ -465,18 +581,18 @@ macro_rules! pieces {
             /// The pieces that end some registers earlier, or so many numbers more.
             #[inline]
             $(#[$feature])?
-            fn delayed<const P: usize>(
-                before: &Chunk<P>,
-                now: &Chunk<P>,
+            fn delayed<const P: usize, const N: usize>(
+                before: &Stretch<P, N>,
+                now: &Stretch<P, N>,
                 registers: usize,
                 numbers: Option<Shift>,
-            ) -> Chunk<P> {
+            ) -> Stretch<P, N> {
                 let mut pieces = *now;
                 for (part, pieces) in pieces.iter_mut().enumerate() {
-                    // Counted from the first register of the chunk before.
+                    // Counted from the first register of the stretch before.
                     let back = |by: usize| {
-                        let part = PARTS + part - by;
-                        if part < PARTS { before[part] } else { now[part - PARTS] }
+                        let part = N + part - by;
+                        if part < N { before[part] } else { now[part - N] }
                     };
                     *pieces = back(registers);
                     if let Some(numbers) = numbers {
@@ -490,9 +606,9 @@ macro_rules! pieces {
 
             #[inline]
             $(#[$feature])?
-            fn write<const P: usize>(pieces: &Chunk<P>, to: [&mut [f64; CHUNK]; P]) {
+            fn write<const P: usize>(pieces: &[[Lanes; P]], to: [&mut [[f64; WIDTH]]; P]) {
                 for (p, to) in to.into_iter().enumerate() {
-                    for (pieces, to) in pieces.iter().zip(to.as_chunks_mut().0) {
+                    for (pieces, to) in pieces.iter().zip(to) {
                         store(pieces[p], to);
                     }
                 }
@@ -520,7 +636,7 @@ macro_rules! pieces {
                 /// The pieces that belong to the windows of a chunk.
                 #[inline]
                 $(#[$feature])?
-                fn pieces<const P: usize, const LEVEL: usize>(&self, before: &Chunk<P>, now: &Chunk<P>) -> Chunk<P> {
+                fn pieces<const P: usize, const N: usize, const LEVEL: usize>(&self, before: &Stretch<P, N>, now: &Stretch<P, N>) -> Stretch<P, N> {
                     // So that registers do not change in any case. Fewer bars are newer than the piece has.
                     let most = (1 << LEVEL) / WIDTH;
                     match self.newer / WIDTH {

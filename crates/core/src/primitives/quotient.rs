@@ -30,47 +30,61 @@
 //! Fused operations round once where two operations would round twice. A kernel must not use them, since not every machine has
 //! them; here they cannot show in a result.
 
+use super::{ABOVE_INFINITY, Results, Watch};
+
 /// Replaces numerators by their quotients, times `scale`.
-pub(super) type Quotients = fn(scale: f64, numerators: &mut [f64], denominators: &[f64]);
+pub(super) type Quotients = fn(scale: f64, numerators: &mut [f64], denominators: &[f64]) -> Results;
 
 /// Replaces two columns of numerators by their quotients with the same denominators, times `scale`.
-pub(super) type TwoQuotients = fn(scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]);
+pub(super) type TwoQuotients =
+    fn(scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]) -> Results;
 
 /// Writes changes relative to what was before, times `scale`.
-pub(super) type Changes = fn(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]);
+pub(super) type Changes = fn(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) -> Results;
 
 /// [`Quotients`] by the divider.
 #[inline(always)]
-pub(super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) {
+pub(super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) -> Results {
+    let mut quotients = Watch::new(ABOVE_INFINITY);
     for (numerator, &denominator) in numerators.iter_mut().zip(denominators) {
-        *numerator = scale * (*numerator / denominator);
+        let quotient = scale * (*numerator / denominator);
+        quotients.see(quotient);
+        *numerator = quotient;
     }
+    Results::numbers_if(quotients.all_below())
 }
 
 /// [`TwoQuotients`] by the divider.
 #[inline(always)]
-pub(super) fn two_quotients(scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]) {
-    for numerators in numerators {
-        quotients(scale, numerators, denominators);
-    }
+pub(super) fn two_quotients(
+    scale: f64,
+    [first, second]: [&mut [f64]; 2],
+    denominators: &[f64],
+) -> Results {
+    quotients(scale, first, denominators) & quotients(scale, second, denominators)
 }
 
 /// [`Changes`] by the divider.
 #[inline(always)]
-pub(super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) {
+pub(super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) -> Results {
+    let mut changes = Watch::new(ABOVE_INFINITY);
     for ((out, &now), &before) in out.iter_mut().zip(now).zip(before) {
-        *out = scale * ((now - before) / before);
+        let change = scale * ((now - before) / before);
+        changes.see(change);
+        *out = change;
     }
+    Results::numbers_if(changes.all_below())
 }
 
 /// With less of the divider, where the numbers allow it.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512 {
+    use super::Results;
     use core::arch::x86_64::{
-        __m512d, _mm512_add_epi64, _mm512_castpd_si512, _mm512_div_pd, _mm512_fmadd_pd,
-        _mm512_fnmadd_pd, _mm512_mul_pd, _mm512_or_si512, _mm512_rcp14_pd, _mm512_set1_epi64,
-        _mm512_set1_pd, _mm512_setzero_si512, _mm512_sub_epi64, _mm512_sub_pd,
-        _mm512_test_epi64_mask, _mm512_xor_si512,
+        __m512d, _mm512_castpd_si512, _mm512_div_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd,
+        _mm512_mul_pd, _mm512_or_si512, _mm512_rcp14_pd, _mm512_set1_epi64, _mm512_set1_pd,
+        _mm512_setzero_si512, _mm512_sub_epi64, _mm512_sub_pd, _mm512_test_epi64_mask,
+        _mm512_xor_si512,
     };
     use safe_unaligned_simd::x86_64::{_mm512_loadu_pd, _mm512_storeu_pd};
 
@@ -81,17 +95,22 @@ pub(super) mod avx512 {
     type Together = [__m512d; TOGETHER / 8];
 
     #[target_feature(enable = "avx512f,avx512dq")]
-    pub(in super::super) fn quotients(scale: f64, numerators: &mut [f64], denominators: &[f64]) {
+    pub(in super::super) fn quotients(
+        scale: f64,
+        numerators: &mut [f64],
+        denominators: &[f64],
+    ) -> Results {
         let (a, a_rest) = numerators.as_chunks_mut();
         let (b, b_rest) = denominators.as_chunks();
+        let mut known = super::quotients(scale, a_rest, b_rest);
         for (a, b) in a.iter_mut().zip(b) {
             if let Some([results]) = with_multiplications(scale, [a], b, |a, _| a) {
                 write(results, a);
             } else {
-                super::quotients(scale, a, b);
+                known = known & super::quotients(scale, a, b);
             }
         }
-        super::quotients(scale, a_rest, b_rest);
+        known
     }
 
     #[target_feature(enable = "avx512f,avx512dq")]
@@ -99,35 +118,42 @@ pub(super) mod avx512 {
         scale: f64,
         [first, second]: [&mut [f64]; 2],
         denominators: &[f64],
-    ) {
+    ) -> Results {
         let (a1, a1_rest) = first.as_chunks_mut();
         let (a2, a2_rest) = second.as_chunks_mut();
         let (b, b_rest) = denominators.as_chunks();
+        let mut known = super::two_quotients(scale, [a1_rest, a2_rest], b_rest);
         for ((a1, a2), b) in a1.iter_mut().zip(a2).zip(b) {
             if let Some([results1, results2]) = with_multiplications(scale, [a1, a2], b, |a, _| a) {
                 write(results1, a1);
                 write(results2, a2);
             } else {
-                super::two_quotients(scale, [a1, a2], b);
+                known = known & super::two_quotients(scale, [a1, a2], b);
             }
         }
-        super::two_quotients(scale, [a1_rest, a2_rest], b_rest);
+        known
     }
 
     #[target_feature(enable = "avx512f,avx512dq")]
-    pub(in super::super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) {
+    pub(in super::super) fn changes(
+        scale: f64,
+        now: &[f64],
+        before: &[f64],
+        out: &mut [f64],
+    ) -> Results {
         let (x, x_rest) = now.as_chunks();
         let (b, b_rest) = before.as_chunks();
         let (out, out_rest) = out.as_chunks_mut();
+        let mut known = super::changes(scale, x_rest, b_rest, out_rest);
         for ((x, b), out) in x.iter().zip(b).zip(out) {
             let change = |x, b| _mm512_sub_pd(x, b);
             if let Some([results]) = with_multiplications(scale, [x], b, change) {
                 write(results, out);
             } else {
-                super::changes(scale, x, b, out);
+                known = known & super::changes(scale, x, b, out);
             }
         }
-        super::changes(scale, x_rest, b_rest, out_rest);
+        known
     }
 
     /// The quotients, with numerators made of two columns; none if a number of those asks for the divider.
@@ -142,14 +168,16 @@ pub(super) mod avx512 {
         denominators: &[f64; TOGETHER],
         numerator: impl Fn(__m512d, __m512d) -> __m512d,
     ) -> Option<[Together; COLUMNS]> {
-        // The bits of a magnitude from 2^-256 up to 2^256, less those of the former, are below 2^61.
-        let smallest = _mm512_set1_epi64((1023 - 256) << 52);
+        // The bits of a magnitude from 2^-255 up to 2^257, less those of the former, are below 2^61.
+        const SMALLEST: i64 = (1023 - 255) << 52;
+        let smallest = _mm512_set1_epi64(SMALLEST);
         let beyond = _mm512_set1_epi64(0b11 << 61);
-        // Goes over into the exponent where the first digits are all 1.
-        let digit = _mm512_set1_epi64(1 << 26);
+        // This digit goes over into the exponent where the first ones are all 1. Of the exponent, less an even one, the last
+        // bit tells.
+        let less_a_digit = _mm512_set1_epi64(SMALLEST - (1 << 26));
         let exponent = _mm512_set1_epi64(1 << 52);
         let (mut distances, mut carries) = (_mm512_setzero_si512(), _mm512_setzero_si512());
-        let distance = |x| _mm512_sub_epi64(_mm512_castpd_si512(x), smallest);
+        let less = |x, bits| _mm512_sub_epi64(_mm512_castpd_si512(x), bits);
         let mut results = [[_mm512_set1_pd(scale); TOGETHER / 8]; COLUMNS];
         for (register, b) in denominators.as_chunks().0.iter().enumerate() {
             let b = _mm512_loadu_pd(b);
@@ -167,11 +195,11 @@ pub(super) mod avx512 {
                     Some(y) => quotient(a, b, y),
                 };
                 results[register] = _mm512_mul_pd(results[register], one);
-                distances = _mm512_or_si512(distances, distance(x));
+                distances = _mm512_or_si512(distances, less(x, smallest));
             }
-            distances = _mm512_or_si512(distances, distance(b));
-            let b = _mm512_castpd_si512(b);
-            let carried = _mm512_xor_si512(b, _mm512_add_epi64(b, digit));
+            let distance = less(b, less_a_digit);
+            distances = _mm512_or_si512(distances, distance);
+            let carried = _mm512_xor_si512(_mm512_castpd_si512(b), distance);
             carries = _mm512_or_si512(carries, carried);
         }
         let divider =

@@ -43,9 +43,10 @@ use super::lanes;
 use super::pieces::Pieces;
 use super::quotient::{self, Changes, Quotients, TwoQuotients};
 use super::window::SeedMean;
-use super::{NAN, all_below, canonical, has_nan};
+use super::{NAN, Results, all_below, canonical, has_nan};
 use crate::error::Error;
 use crate::state::{Reader, State, Writer};
+use core::ops::BitAnd;
 
 /// Bars per block.
 pub const BARS: usize = 16;
@@ -55,6 +56,9 @@ pub const MEANS: usize = 16;
 
 /// Values of this magnitude (2^1000) or more are taken one by one.
 pub const LIMIT: f64 = f64::from_bits((1000 + 1023) << 52);
+
+/// No part of a block of values below [`LIMIT`] comes near this, so that with it nothing overflows either.
+const MOST: f64 = f64::from_bits((1010 + 1023) << 52);
 
 /// What a missing bar does to the weight of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,14 +152,16 @@ impl Ewm {
         }
     }
 
-    /// Takes the next values of `x`; writes the mean at each.
+    /// Takes the next values of `x`; writes the mean at each. If those are known to be numbers, none comes near the
+    /// largest that there is, nor does a sum of a few.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
-    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
+    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) -> Results {
         let whole = x.len() - x.len() % isa.group;
         let (groups, rest) = x.split_at(whole);
         let (group_out, rest_out) = out.split_at_mut(whole);
-        // One bar among the groups that belongs to no block is looked for in each of them.
-        if !self.groups(isa, groups, group_out) {
+        let done = self.groups(isa, groups, group_out);
+        if !done {
+            // One bar that belongs to no block is looked for in each of them.
             let each = groups.chunks_exact(isa.group);
             for (x, out) in each.zip(group_out.chunks_exact_mut(isa.group)) {
                 if !self.groups(isa, x, out) {
@@ -164,6 +170,7 @@ impl Ewm {
             }
         }
         self.bars(rest, rest_out);
+        Results::numbers_if(done && rest.is_empty())
     }
 
     /// Takes the next values of `x`, which other means take as well; writes to each column of `out` what one of
@@ -173,7 +180,7 @@ impl Ewm {
         isa: Isa,
         x: &[f64],
         out: &mut [&mut [f64]; MEANS],
-    ) {
+    ) -> Results {
         let (blocks, rest) = x.split_at(x.len() - x.len() % BARS);
         let last = means[0].last.to_bits();
         let ready = means
@@ -184,10 +191,13 @@ impl Ewm {
             for (mean, out) in means.into_iter().zip(out) {
                 mean.bars(rest, &mut out[blocks.len()..]);
             }
+            Results::numbers_if(rest.is_empty())
         } else {
-            for (mean, out) in means.into_iter().zip(out) {
-                mean.run(isa, x, out);
-            }
+            let each = means
+                .into_iter()
+                .zip(out)
+                .map(|(mean, out)| mean.run(isa, x, out));
+            each.fold(Results::Numbers, BitAnd::bitand)
         }
     }
 
@@ -320,20 +330,25 @@ pub struct Isa {
 impl Isa {
     /// Replaces numerators by their quotients, times `scale`.
     #[inline(always)]
-    pub fn quotients(self, scale: f64, numerators: &mut [f64], denominators: &[f64]) {
-        (self.quotients)(scale, numerators, denominators);
+    pub fn quotients(self, scale: f64, numerators: &mut [f64], denominators: &[f64]) -> Results {
+        (self.quotients)(scale, numerators, denominators)
     }
 
     /// Replaces two columns of numerators by their quotients with the same denominators, times `scale`.
     #[inline(always)]
-    pub fn two_quotients(self, scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]) {
-        (self.two_quotients)(scale, numerators, denominators);
+    pub fn two_quotients(
+        self,
+        scale: f64,
+        numerators: [&mut [f64]; 2],
+        denominators: &[f64],
+    ) -> Results {
+        (self.two_quotients)(scale, numerators, denominators)
     }
 
     /// Writes changes relative to what was before, times `scale`.
     #[inline(always)]
-    pub fn changes(self, scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) {
-        (self.changes)(scale, now, before, out);
+    pub fn changes(self, scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) -> Results {
+        (self.changes)(scale, now, before, out)
     }
 
     /// How windows are formed in registers, if they are.
@@ -669,6 +684,9 @@ impl State for Ewm {
         if self.in_block {
             self.last = from.float()?;
             let (level, past, scan) = (from.float()?, from.float()?, from.float()?);
+            if !is_ordinary(self.last) || ![level, past, scan].iter().all(|x| x.abs() < MOST) {
+                return Err(Error::State("an average is not one of numbers"));
+            }
             let longest = if self.phase == 0 { BARS } else { self.phase };
             let count = from.below(longest + 1, "a block is longer than blocks are")?;
             self.block = Block {
@@ -713,10 +731,9 @@ impl Wilder {
 
     /// Takes the next values of `x`; writes the average at each.
     #[inline(always)]
-    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) {
+    pub fn run(&mut self, isa: Isa, x: &[f64], out: &mut [f64]) -> Results {
         if self.taken == self.period {
-            self.ewm.run(isa, x, out);
-            return;
+            return self.ewm.run(isa, x, out);
         }
         for (&x, out) in x.iter().zip(out) {
             *out = if self.taken == self.period {
@@ -726,6 +743,7 @@ impl Wilder {
                 self.seeding(x)
             };
         }
+        Results::Any
     }
 
     fn seeding(&mut self, x: f64) -> f64 {

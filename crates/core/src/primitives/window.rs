@@ -24,9 +24,9 @@
 //! alone takes the same steps.
 
 use super::delay::Ring;
-use super::pieces::{CALM, CHUNK, CHUNKS, Joint, Row, SMALL, Small, Step, Take, on_ones};
+use super::pieces::{CALM, CHUNK, CHUNKS, Joint, Row, SMALL, Small, Step, Take, on_ones, split};
 use super::recurrence::Isa;
-use super::{NAN, all_below};
+use super::{NAN, Results, Watch, all_below};
 use crate::error::Error;
 use crate::kernel::Scratch;
 use crate::state::{Reader, State, Writer};
@@ -178,6 +178,8 @@ struct Tree<F, const P: usize> {
     bars: usize,
     /// Values since the last that was not calm, which are those from [`CALM`] on. A missing one is calm: with it, every result is NaN.
     calm: usize,
+    /// Values since the last that was missing, or more.
+    present: usize,
     fold: core::marker::PhantomData<F>,
 }
 
@@ -207,6 +209,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
             inputs: Ring::new(period - 1)?,
             bars: 0,
             calm: usize::MAX,
+            present: 0,
             fold: core::marker::PhantomData,
         })
     }
@@ -214,44 +217,77 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     /// Takes the next values; writes the results for the windows that end at them.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    fn run(&mut self, isa: Isa, x: &[f64], out: [&mut [f64]; P]) {
+    fn run(&mut self, isa: Isa, x: &[f64], out: [&mut [f64]; P]) -> Results {
         let (chunks, rest) = x.as_chunks();
         let at = chunks.as_flattened().len();
-        let (mut chunks_out, mut rest_out) = (out, [(); P].map(|()| -> &mut [f64] { &mut [] }));
-        for (out, rest) in chunks_out.iter_mut().zip(&mut rest_out) {
-            (*out, *rest) = core::mem::take(out).split_at_mut(at);
-        }
+        let (chunks_out, mut rest_out) = split(out, at);
+        let mut results = Results::numbers_if(rest.is_empty());
         if !chunks.is_empty() {
-            self.chunks(isa, chunks, chunks_out.map(|out| out.as_chunks_mut().0));
+            let chunks_out = chunks_out.map(|out| out.as_chunks_mut().0);
+            results = results & self.chunks(isa, chunks, chunks_out);
         }
         for (t, &x) in rest.iter().enumerate() {
             for (out, result) in rest_out.iter_mut().zip(self.bar(x)) {
                 out[t] = result;
             }
         }
+        results
     }
 
     /// Takes whole chunks.
     #[inline(always)]
-    fn chunks(&mut self, isa: Isa, x: &[[f64; CHUNK]], mut out: [&mut [[f64; CHUNK]]; P]) {
+    fn chunks(
+        &mut self,
+        isa: Isa,
+        x: &[[f64; CHUNK]],
+        mut out: [&mut [[f64; CHUNK]]; P],
+    ) -> Results {
+        let take = F::chunks(isa);
+        let done = take.and_then(|take| {
+            self.at_once(x, |small, steps, per_degree| {
+                take(x, small, None, steps, Some(per_degree), &mut out)
+            })
+        });
+        if let Some(results) = done {
+            return results;
+        }
         let bars = x.as_flattened();
         let phase = self.bars % CHUNK;
         turn(self.small.as_flattened_mut(), phase);
-        let take = F::chunks(isa);
-        let at_once = take.filter(|_| self.long.is_empty() && self.calm >= self.period - 1);
-        let done = at_once.is_some_and(|take| {
-            let per_degree = Some(self.per_degree);
-            take(x, &mut self.small, None, &self.steps, per_degree, &mut out)
-        });
-        if done {
-            self.calm = self.calm.saturating_add(bars.len());
-            self.bars = self.bars.wrapping_add(bars.len());
-        } else {
-            let calm = self.is_calm(bars);
-            self.in_rows(take.filter(|_| calm), x, out, calm);
-        }
+        let present = self.present >= self.period - 1 && self.per_degree.is_finite();
+        let (calm, all_present) = self.look(bars);
+        self.in_rows(take.filter(|_| calm), x, out, calm);
         turn(self.small.as_flattened_mut(), CHUNK - phase);
         self.inputs.push(self.bars.wrapping_sub(bars.len()), bars);
+        Results::numbers_if(calm && present && all_present)
+    }
+
+    /// Takes whole chunks by `take`, which is given the pieces so far, what windows are put together from, and one by the degrees of
+    /// freedom. None, and nothing is changed, if windows are too long for that, or not calm.
+    #[inline(always)]
+    fn at_once(
+        &mut self,
+        x: &[[f64; CHUNK]],
+        take: impl FnOnce(&mut Small<P>, &[Step], f64) -> Option<Results>,
+    ) -> Option<Results> {
+        if !self.long.is_empty() || self.calm < self.period - 1 {
+            return None;
+        }
+        let bars = x.as_flattened();
+        let phase = self.bars % CHUNK;
+        turn(self.small.as_flattened_mut(), phase);
+        let done = take(&mut self.small, &self.steps, self.per_degree);
+        turn(self.small.as_flattened_mut(), CHUNK - phase);
+        let results = done?;
+        self.calm = self.calm.saturating_add(bars.len());
+        self.present = match results {
+            Results::Numbers => self.present.saturating_add(bars.len()),
+            // Whoever wants to know has to look.
+            Results::Any => 0,
+        };
+        self.inputs.push(self.bars, bars);
+        self.bars = self.bars.wrapping_add(bars.len());
+        Some(results)
     }
 
     /// Takes chunks, some at a time, whose pieces are in rows in memory.
@@ -359,7 +395,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
     /// Takes one value; returns the result for the window that ends there.
     #[inline(always)]
     fn bar(&mut self, x: f64) -> [f64; P] {
-        let calm = self.is_calm(&[x]);
+        let (calm, _) = self.look(&[x]);
         let back = |by: usize| self.bars.wrapping_sub(by);
         let mut result = [NAN; P];
         let mut piece = F::leaf(x);
@@ -393,18 +429,26 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         F::finished(result, self.per_degree)
     }
 
-    /// Takes note of the next values; whether every window that ends at one of them is calm.
+    /// Takes note of the next values; whether every window that ends at one of them is calm, and whether all of them are
+    /// present.
     #[inline(always)]
-    fn is_calm(&mut self, x: &[f64]) -> bool {
+    fn look(&mut self, x: &[f64]) -> (bool, bool) {
         let before = self.calm >= self.period - 1;
         // Looking at all is quicker than looking for the last, and there is rarely anything to find.
-        let last = if all_below(CALM, x) {
-            None
-        } else {
-            x.iter().rposition(|x| x.abs() >= CALM)
+        if all_below(CALM, x) {
+            self.calm = self.calm.saturating_add(x.len());
+            self.present = self.present.saturating_add(x.len());
+            return (before, true);
+        }
+        let since = |last: Option<usize>, before: usize| match last {
+            None => before.saturating_add(x.len()),
+            Some(last) => x.len() - 1 - last,
         };
-        self.calm = last.map_or(self.calm.saturating_add(x.len()), |last| x.len() - 1 - last);
-        before && last.is_none()
+        let wild = x.iter().rposition(|x| x.abs() >= CALM);
+        let missing = x.iter().rposition(|x| x.is_nan());
+        self.calm = since(wild, self.calm);
+        self.present = since(missing, self.present);
+        (before && wild.is_none(), missing.is_none())
     }
 
     fn reset(&mut self) {
@@ -416,6 +460,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         self.inputs.clear();
         self.bars = 0;
         self.calm = usize::MAX;
+        self.present = 0;
     }
 
     fn save(&self, to: &mut Writer) {
@@ -619,8 +664,8 @@ impl WindowMean {
 
     /// Takes the next values of `x`; writes the mean at each.
     #[inline(always)]
-    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64]) {
-        self.0.run(isa, x, [mean]);
+    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64]) -> Results {
+        self.0.run(isa, x, [mean])
     }
 }
 
@@ -641,8 +686,40 @@ impl WindowMoments {
 
     /// Takes the next values of `x`; writes mean and sample deviation, which is NaN for a single bar.
     #[inline(always)]
-    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64], deviation: &mut [f64]) {
-        self.0.run(isa, x, [mean, deviation]);
+    pub fn run(&mut self, isa: Isa, x: &[f64], mean: &mut [f64], deviation: &mut [f64]) -> Results {
+        self.0.run(isa, x, [mean, deviation])
+    }
+
+    /// Takes the next values of `x`; writes the mean, and what is `factor` deviations above and below it.
+    #[inline(always)]
+    pub fn bands(
+        &mut self,
+        isa: Isa,
+        x: &[f64],
+        factor: f64,
+        [upper, middle, lower]: [&mut [f64]; 3],
+    ) -> Results {
+        if let Some(pieces) = isa.pieces()
+            && let (chunks, []) = x.as_chunks()
+        {
+            let mut out = [&mut *upper, middle, lower].map(|out| out.as_chunks_mut().0);
+            let done = self.0.at_once(chunks, |small, steps, per_degree| {
+                (pieces.bands)(chunks, small, steps, per_degree, factor, &mut out)
+            });
+            if let Some(results) = done {
+                return results;
+            }
+        }
+        self.0.run(isa, x, [middle, lower]);
+        // Where the mean or the deviation is NaN, this is as well; and where an infinite deviation has a factor of zero.
+        let mut lowers = Watch::new(f64::INFINITY);
+        for (upper, (middle, lower)) in upper.iter_mut().zip(middle.iter().zip(lower)) {
+            let width = factor * *lower;
+            *upper = middle + width;
+            *lower = middle - width;
+            lowers.see(*lower);
+        }
+        Results::numbers_if(lowers.all_below())
     }
 }
 
@@ -664,10 +741,10 @@ impl WindowScore {
     /// Takes the next values and replaces them by their scores.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    pub fn run(&mut self, isa: Isa, values: &mut [f64], scratch: Scratch<'_>) {
+    pub fn run(&mut self, isa: Isa, values: &mut [f64], scratch: Scratch<'_>) -> Results {
         let [mean, deviation, ..] = scratch;
         self.0.run(isa, values, mean, deviation);
-        isa.quotients(1.0, values, deviation);
+        isa.quotients(1.0, values, deviation)
     }
 }
 
@@ -689,8 +766,8 @@ impl WindowMax {
 
     /// Takes the next values of `x`; writes the largest at each.
     #[inline(always)]
-    pub fn run(&mut self, isa: Isa, x: &[f64], largest: &mut [f64]) {
-        self.0.run(isa, x, [largest]);
+    pub fn run(&mut self, isa: Isa, x: &[f64], largest: &mut [f64]) -> Results {
+        self.0.run(isa, x, [largest])
     }
 }
 

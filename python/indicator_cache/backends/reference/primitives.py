@@ -22,6 +22,9 @@ Column: TypeAlias = npt.NDArray[np.float64]
 #: Values of this magnitude or more, and infinite ones, are averaged one by one.
 LIMIT = 2.0**1000
 
+#: No part of a block of values below that comes near this, in a saved state.
+_MOST = 2.0**1010
+
 #: Bars of a block of the recurrence.
 BARS = 16
 
@@ -174,6 +177,9 @@ class Ewm:
         self.in_block = source.flag()
         if self.in_block:
             self.last, self.level, self.past, self.scan = source.floats(4).tolist()
+            parts = (self.level, self.past, self.scan)
+            if not abs(self.last) < LIMIT or not all(abs(part) < _MOST for part in parts):
+                raise StateError("an average is not one of numbers")
             self.count = source.integer()
             if self.count > (self.phase or BARS):
                 raise StateError("a block is longer than blocks are")
