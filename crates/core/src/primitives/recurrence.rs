@@ -465,7 +465,7 @@ macro_rules! whole_blocks {
 
                 let mut last = ewm.last;
                 let mut block = ewm.block.clone();
-                let mut largest = splat(0.0);
+                let mut largest = [splat(0.0); BLOCKS / WIDTH];
                 let mut unsettled: Option<(&mut Group, [f64; BLOCKS], [f64; BLOCKS])> = None;
                 for (x, out) in x.iter().zip(out) {
                     let mut level = [0.0; BLOCKS];
@@ -480,10 +480,10 @@ macro_rules! whole_blocks {
                     // The product of this zero and beta, added to a block's first bar, leaves that as it is.
                     let mut scans = [splat(-0.0); BLOCKS / WIDTH];
                     for piece in 0..PIECES {
-                        for (((x, out), scan), level) in x.iter().zip(&mut *out).zip(&mut scans).zip(levels) {
+                        for ((((x, out), scan), level), largest) in x.iter().zip(&mut *out).zip(&mut scans).zip(levels).zip(&mut largest) {
                             let mut columns = load_turned(x.each_ref().map(|bars| &bars[piece]));
                             for column in &mut columns {
-                                largest = larger_magnitude(largest, *column);
+                                *largest = larger_magnitude(*largest, *column);
                                 let own = mul(alpha, sub(*column, level));
                                 *scan = add(own, mul(beta, *scan));
                                 *column = *scan;
@@ -512,8 +512,10 @@ macro_rules! whole_blocks {
                     }
                     unsettled = Some((out, level, past));
                 }
-                let mut magnitudes = [0.0; WIDTH];
-                store(largest, &mut magnitudes);
+                let mut magnitudes = [0.0; BLOCKS];
+                for (magnitudes, largest) in magnitudes.as_chunks_mut().0.iter_mut().zip(largest) {
+                    store(largest, magnitudes);
+                }
                 // A NaN may be lost among magnitudes, but not in sums, which it has made NaN from there on.
                 if !magnitudes.iter().all(|&x| x < LIMIT) || block.past.is_nan() || block.scan.is_nan() {
                     return false;
