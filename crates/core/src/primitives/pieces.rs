@@ -237,6 +237,14 @@ macro_rules! arithmetic {
             [add(older[0], newer[0]), add(squares, mul(difference, difference))]
         }
 
+        /// The same for single bars, without adding their squares, which are zero.
+        #[inline]
+        $(#[$feature])?
+        pub(in super::super) fn join_bars([older, _]: [Lanes; 2], [newer, _]: [Lanes; 2]) -> [Lanes; 2] {
+            let difference = sub(older, newer);
+            [add(older, newer), mul(difference, difference)]
+        }
+
         #[inline]
         $(#[$feature])?
         pub(in super::super) fn first_moments([sum, scaled]: [Lanes; 2], weights: &Weights) -> [Lanes; 2] {
@@ -366,12 +374,7 @@ macro_rules! pieces {
                 finish: &impl Fn([Lanes; 2]) -> [Lanes; Q],
             ) -> Option<Results> {
                 let zero = splat(0.0);
-                // As of any pieces, without adding the squares of single bars, which are zero.
-                let leaves = |[older, _]: [Lanes; 2], [newer, _]: [Lanes; 2]| {
-                    let difference = sub(older, newer);
-                    [add(older, newer), mul(difference, difference)]
-                };
-                stretches::<2, Q, PARTS>(x, small, longest, steps, out, &|x| [x, zero], &leaves, &|a, b| join_moments(a, b),
+                stretches::<2, Q, PARTS>(x, small, longest, steps, out, &|x| [x, zero], &|a, b| join_bars(a, b), &|a, b| join_moments(a, b),
                     &|x, w| first_moments(x, w), &|a, b, w| extended_moments(a, b, w), finish)
             }
 

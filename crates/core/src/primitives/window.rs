@@ -36,6 +36,11 @@ use alloc::vec::Vec;
 trait Fold<const P: usize> {
     fn leaf(x: f64) -> [f64; P];
     fn join(older: [f64; P], newer: [f64; P]) -> [f64; P];
+    /// The same for single bars.
+    #[inline(always)]
+    fn join_leaves(older: [f64; P], newer: [f64; P]) -> [f64; P] {
+        Self::join(older, newer)
+    }
     /// The result for a window that is one piece.
     fn first(piece: [f64; P], joint: &Joint) -> [f64; P];
     /// The result for a longer window of numbers below [`CALM`], from that for its newer part.
@@ -98,6 +103,11 @@ impl Fold<2> for Moments {
     #[inline(always)]
     fn join(older: [f64; 2], newer: [f64; 2]) -> [f64; 2] {
         on_ones::join_moments(older, newer)
+    }
+
+    #[inline(always)]
+    fn join_leaves(older: [f64; 2], newer: [f64; 2]) -> [f64; 2] {
+        on_ones::join_bars(older, newer)
     }
 
     #[inline(always)]
@@ -525,11 +535,14 @@ fn form<F: Fold<P>, const P: usize>(x: &[[f64; CHUNK]], rows: &mut [[Row; P]]) {
         let pieces = longer
             .each_mut()
             .map(|row| &mut row.as_flattened_mut()[CHUNK..][..bars]);
-        for t in 0..bars {
-            let piece = F::join(older.map(|row| row[t]), newer.map(|row| row[t]));
-            for p in 0..P {
-                pieces[p][t] = piece[p];
-            }
+        if level == 1 {
+            abreast(pieces, [older, newer], |_, [older, newer]| {
+                F::join_leaves(older, newer)
+            });
+        } else {
+            abreast(pieces, [older, newer], |_, [older, newer]| {
+                F::join(older, newer)
+            });
         }
     }
 }
@@ -613,19 +626,65 @@ fn combine<const P: usize>(
     pieces: [&[[f64; CHUNK]]; P],
     with: impl Fn([f64; P], [f64; P]) -> [f64; P],
 ) {
+    let results = results.each_mut().map(|results| results.as_flattened_mut());
+    let pieces = pieces.map(<[[f64; CHUNK]]>::as_flattened);
+    abreast(results, [pieces], |result, [piece]| with(result, piece));
+}
+
+/// Replaces each of some results by what becomes of it with what is at its place in other columns.
+#[inline(always)]
+fn abreast<const P: usize, const N: usize>(
+    results: [&mut [f64]; P],
+    others: [[&[f64]; P]; N],
+    with: impl Fn([f64; P], [[f64; P]; N]) -> [f64; P],
+) {
     // Slices of one length, so that nothing in the loop is checked.
-    let bars = results[0].as_flattened().len();
-    let results = results
-        .each_mut()
-        .map(|results| &mut results.as_flattened_mut()[..bars]);
-    let pieces = pieces.map(|pieces| &pieces.as_flattened()[..bars]);
+    let bars = results[0].len();
+    let results = results.map(|column| &mut column[..bars]);
+    let others = others.map(|columns| columns.map(|column| &column[..bars]));
+    if cfg!(target_arch = "wasm32") {
+        unrolled(results, others, with);
+        return;
+    }
     for t in 0..bars {
         let result = with(
-            results.each_ref().map(|results| results[t]),
-            pieces.map(|pieces| pieces[t]),
+            results.each_ref().map(|column| column[t]),
+            others.map(|columns| columns.map(|column| column[t])),
         );
         for p in 0..P {
             results[p][t] = result[p];
+        }
+    }
+}
+
+/// Does as [`abreast`] for whole chunks, half of one in a turn of the loop: compilers of WebAssembly leave loops as they are. Taken out, and put
+/// back once they are there, the numbers need not be looked after in case columns overlap.
+#[inline(always)]
+fn unrolled<const P: usize, const N: usize>(
+    results: [&mut [f64]; P],
+    others: [[&[f64]; P]; N],
+    with: impl Fn([f64; P], [[f64; P]; N]) -> [f64; P],
+) {
+    const TURN: usize = CHUNK / 2;
+
+    let results = results.map(|column| column.as_chunks_mut::<TURN>().0);
+    let others = others.map(|columns| columns.map(|column| column.as_chunks::<TURN>().0));
+    for at in 0..results[0].len() {
+        let mut taken = results.each_ref().map(|column| column[at]);
+        let beside = others.map(|columns| columns.map(|column| column[at]));
+        for t in 0..TURN {
+            let result = with(
+                taken.each_ref().map(|column| column[t]),
+                beside
+                    .each_ref()
+                    .map(|columns| columns.each_ref().map(|column| column[t])),
+            );
+            for p in 0..P {
+                taken[p][t] = result[p];
+            }
+        }
+        for p in 0..P {
+            results[p][at] = taken[p];
         }
     }
 }
