@@ -663,7 +663,7 @@ def test_pinned(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backend, method, noting)
 
     for each in ic.backends.NAMES:
-        for method in ("run", "begin", "begin_new", "compute"):
+        for method in ("run", "begin", "begin_new"):
             spy(ic.backends.resolve(each), method)
 
     def computed_by(compute: Callable[[], object]) -> set[str]:

@@ -30,7 +30,7 @@ BEST = len(_native.paths()) - 1
 run: Any = partial(_native.run, path=BEST)
 machine: Any = partial(_native.Machine, path=BEST)
 restore: Any = partial(_native.Machine.restore, path=BEST)
-compute: Any = partial(_native.compute, path=BEST)
+compute: Any = partial(_native.compute, BEST)
 begin_new: Any = partial(_native.begin_new, path=BEST)
 fill_columns: Any = _native.fill_columns
 
@@ -110,7 +110,7 @@ def test_what_is_left_to_python(what: str, path: int) -> None:
     if what not in {"longer", "shorter", "empty"}:
         calls.append((EMA, (bad,)))
     for index, inputs in calls:
-        assert compute(index, [20.0], inputs, path=path) is None
+        assert _native.compute(path, index, [20.0], inputs) is None
         with pytest.raises(ValueError, match="not columns of one length"):
             begin_new(index, [20.0], inputs, path=path)
 
@@ -125,7 +125,7 @@ def test_new_columns(name: str, bars: int, path: int) -> None:
     inputs, params = (x,) * len(spec.inputs), spec.numbers(spec.normalise({}))
     expected = [np.empty(bars) for _ in spec.outputs]
     run(spec.position, params, inputs, expected, path=path)
-    new = compute(spec.position, params, inputs, path=path)
+    new: Any = _native.compute(path, spec.position, params, inputs)
     machine, kept = begin_new(spec.position, params, inputs, path=path)
     assert type(new) is type(kept) is tuple
     for columns in new, kept:

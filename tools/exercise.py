@@ -43,7 +43,7 @@ def indicators(path: int) -> None:
         inputs = [x] * len(spec.inputs)
         outputs = [np.empty(BARS) for _ in spec.outputs]
         run(spec.position, params, inputs, outputs, path)
-        _native.compute(spec.position, params, tuple(inputs), path)
+        _native.compute(path, spec.position, params, tuple(inputs))
         _native.begin_new(spec.position, params, tuple(inputs), path)
         one = machine(spec.position, params, path)
         one.run(inputs, outputs)

@@ -41,18 +41,29 @@ def checked(spec: IndicatorSpec, values: tuple[object, ...]) -> tuple[Value, ...
     ParameterError
         For the first value that is not allowed.
     """
+    return _checked(spec, values)[0]
+
+
+#: Parameters as plain values, and as the numbers that stand for them.
+_Checked: TypeAlias = tuple[tuple[Value, ...], tuple[float, ...]]
+
+
+def _checked(spec: IndicatorSpec, values: tuple[object, ...]) -> _Checked:
     try:
         return _seen(spec.position, *values)
     except TypeError:
         # Not a key, or not for long.
         pass
-    return spec.checked(values)
+    params = spec.checked(values)
+    return params, spec.numbers(params)
 
 
-def _plain(position: int, *values: object) -> tuple[Value, ...]:
+def _plain(position: int, *values: object) -> _Checked:
     if not _PLAIN.issuperset(map(type, values)):
         raise TypeError
-    return _SPECS[position].checked(values)
+    spec = _SPECS[position]
+    params = spec.checked(values)
+    return params, spec.numbers(params)
 
 
 #: Not as a decorator, of which tools that compare types at run time make another signature.
@@ -71,14 +82,14 @@ def compute(
     missing: object = DEFAULT,
 ) -> Result:
     """Compute an indicator with the backend in use, in the caller's kind of columns."""
-    params = checked(spec, values)
+    params, numbers = _checked(spec, values)
     backend = backends.active()
-    if missing is DEFAULT:
-        computed = backend.compute(spec, params, inputs)
+    if missing is not DEFAULT:
+        backend = guarded(backend, missing)
+    elif backend.quick is not None:
+        computed = backend.quick(spec.position, numbers, inputs)
         if computed is not None:
             return computed[0] if len(computed) == 1 else results(spec, computed)
-    else:
-        backend = guarded(backend, missing)
     columns = list(map(as_column, spec.inputs, inputs))
     outputs = new_columns(len(spec.outputs), same_length(spec.inputs, columns))
     make = None

@@ -183,10 +183,10 @@ class Series:
         return self._new_bar.buffer[since : self.bars]
 
     def steps(self) -> tuple[IndexArray, IndexArray]:
-        """Return where new candles begin, and for each bar the number of candles begun so far."""
+        """Return where new candles begin, and how many bars there are before, between and after."""
         if self._steps is None:
-            new_bars = self.new_bars(0)
-            self._steps = np.flatnonzero(new_bars), np.cumsum(new_bars)
+            starts = np.flatnonzero(self.new_bars(0))
+            self._steps = starts, np.diff(starts, prepend=0, append=self.bars)
         return self._steps
 
 

@@ -7,9 +7,10 @@ import os
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from . import backends
 from ._arrays import FloatArray, Growing, new_columns
@@ -1079,8 +1080,8 @@ class _Entry:
 
     __slots__ = ("_columns", "_key", "_machine", "_spec", "result")
 
-    #: What stands at bars before the first candle.
-    _nothing: float = np.nan
+    #: What stands at bars before the first candle, as a column of one.
+    _nothing: ClassVar[npt.NDArray[Any]] = np.array([np.nan])
 
     def __init__(
         self,
@@ -1139,12 +1140,10 @@ class _Entry:
         if not stepwise:
             machine, outputs = cls._begin(key, spec, backend, inputs)
         else:
-            starts, begun = series.steps()
+            starts, lengths = series.steps()
             taken = tuple([column[starts] for column in inputs])
             machine, steps = cls._begin(key, spec, backend, taken)
-            # One value in front, for the bars before the first candle.
-            nothing = np.array([cls._nothing], steps[0].dtype)
-            outputs = [np.take(np.append(nothing, step), begun) for step in steps]
+            outputs = [np.repeat(np.concatenate((cls._nothing, step)), lengths) for step in steps]
         return cls(key, spec, machine, [Growing(column, len(column)) for column in outputs])
 
     @classmethod
@@ -1209,7 +1208,7 @@ class _Entry:
         new_bars = series.new_bars(since)
         steps = self._room(self._spec, int(new_bars.sum()) + 1)
         for step, column in zip(steps, self._columns, strict=True):
-            step[0] = column.buffer[since - 1] if since else self._nothing
+            step[0] = column.buffer[since - 1] if since else self._nothing[0]
         machine.run([column[new_bars] for column in inputs], [step[1:] for step in steps])
         return [np.take(step, np.cumsum(new_bars)) for step in steps]
 
@@ -1219,7 +1218,7 @@ class _Grades(_Entry):
 
     __slots__ = ()
 
-    _nothing = Quality.WARM_UP
+    _nothing = np.array([Quality.WARM_UP], np.uint8)
 
     def _handed_out(self, columns: list[Any]) -> QualityArray:
         (grades,) = columns

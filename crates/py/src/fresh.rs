@@ -26,10 +26,10 @@ type Column<'py> = Bound<'py, PyArray1<f64>>;
 #[pyfunction]
 pub(crate) fn compute<'py>(
     py: Python<'py>,
+    path: usize,
     index: usize,
     params: Vec<f64>,
     inputs: &Bound<'py, PyTuple>,
-    path: usize,
 ) -> PyResult<Option<Bound<'py, PyTuple>>> {
     let entry = entry(index)?;
     let Some(inputs) = columns(inputs) else {

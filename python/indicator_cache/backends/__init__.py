@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, TypeAlias
 
 from .._arrays import FloatArray
 from ..errors import BackendUnavailableError, ParameterError
@@ -26,6 +26,7 @@ __all__ = [
     "Backend",
     "BackendInfo",
     "Machine",
+    "Quick",
     "active",
     "backend_info",
     "resolve",
@@ -75,10 +76,21 @@ class Machine(Protocol):
         ...
 
 
+#: Computes one indicator into new columns, from its position, the numbers that stand for its
+#: parameters, and whatever callers have for columns. None where those are not just as kernels read
+#: them.
+Quick: TypeAlias = Callable[
+    [int, tuple[float, ...], tuple[object, ...]], tuple[FloatArray, ...] | None
+]
+
+
 class Backend(Protocol):
     """What computes. Arguments have been checked before they get here."""
 
     name: str
+
+    quick: Quick | None
+    """What takes less time than to look at the columns and :meth:`run`, if there is such a way."""
 
     def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> Machine:
         """Build an indicator in its initial state."""
@@ -98,16 +110,6 @@ class Backend(Protocol):
         self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[FloatArray, ...]
     ) -> tuple[Machine, Sequence[FloatArray]]:
         """Do as :meth:`begin`, in new columns. They may be read-only."""
-        ...
-
-    def compute(
-        self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[object, ...]
-    ) -> Sequence[FloatArray] | None:
-        """Compute one indicator into new columns, from whatever callers have.
-
-        None unless those are columns just as kernels read them, which nobody has checked yet, and
-        where the backend has no way that takes less time than to check and :meth:`run`.
-        """
         ...
 
     def restore(self, spec: IndicatorSpec, state: bytes) -> Machine:

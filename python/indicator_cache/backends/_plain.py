@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from .._arrays import FloatArray, new_columns
 from ..spec import IndicatorSpec, Value
-from . import Machine
+from . import Machine, Quick
 
 __all__ = ["PlainBackend"]
 
 
 class PlainBackend:
     """The part of a backend that follows from the rest of it."""
+
+    quick: Quick | None = None
 
     def begin(
         self,
@@ -33,15 +35,6 @@ class PlainBackend:
     ) -> None:
         """Compute one indicator over whole columns, filling `outputs` in place."""
         raise NotImplementedError
-
-    def compute(
-        self,
-        spec: IndicatorSpec,  # noqa: ARG002
-        params: tuple[Value, ...],  # noqa: ARG002
-        inputs: tuple[object, ...],  # noqa: ARG002
-    ) -> Sequence[FloatArray] | None:
-        """Leave it to the caller to make columns and room."""
-        return None
 
     def begin_new(
         self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[FloatArray, ...]

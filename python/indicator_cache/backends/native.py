@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from .._arrays import FloatArray
 from .._generated.catalog import FINGERPRINT
 from ..errors import BackendUnavailableError, StateError
 from ..spec import IndicatorSpec, Value
+from . import Quick
 
 
 def _absence() -> str:
@@ -54,6 +56,7 @@ class NativeBackend:
     def __init__(self, path: str | None = None) -> None:
         known = _native.paths()
         self.path = known.index(path or known[-1])
+        self.quick: Quick | None = partial(_native.compute, self.path)
 
     def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> _native.Machine:
         """Build an indicator in its initial state."""
@@ -74,12 +77,6 @@ class NativeBackend:
     ) -> tuple[_native.Machine, tuple[FloatArray, ...]]:
         """Compute one indicator into new columns, read-only ones; return it to go on with."""
         return _native.begin_new(spec.position, spec.numbers(params), inputs, self.path)
-
-    def compute(
-        self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[object, ...]
-    ) -> tuple[FloatArray, ...] | None:
-        """Compute one indicator into new columns, if the inputs are such as they are."""
-        return _native.compute(spec.position, spec.numbers(params), inputs, self.path)
 
     def restore(self, spec: IndicatorSpec, state: bytes) -> _native.Machine:  # noqa: ARG002
         """Build an indicator that goes on from a saved state."""

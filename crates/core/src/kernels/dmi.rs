@@ -97,12 +97,7 @@ impl Kernel for Dmi {
         let mean_range = plus;
         self.mean_range.run(isa, other, mean_range);
         let results = isa.two_quotients(100.0, [plus_di, minus_di], mean_range);
-        let sum = mean_range;
-        for t in 0..n {
-            other[t] = (plus_di[t] - minus_di[t]).abs();
-            sum[t] = plus_di[t] + minus_di[t];
-        }
-        isa.quotients(100.0, other, sum);
+        isa.contrasts(100.0, plus_di, minus_di, other);
         results & self.adx.run(isa, other, adx)
     }
 

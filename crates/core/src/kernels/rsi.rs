@@ -1,6 +1,5 @@
 use crate::error::Error;
 use crate::kernel::{Isa, Kernel, Results, Scratch};
-use crate::primitives::Watch;
 use crate::primitives::delay::Previous;
 use crate::primitives::recurrence::{Ewm, Gap};
 use crate::spec::{Accuracy, Bars, Domain, Output, Param, Params, Spec};
@@ -20,11 +19,9 @@ fn rise(change: f64) -> f64 {
     if change <= 0.0 { 0.0 } else { change }
 }
 
-/// `100 - 100 / (1 + gain / loss)` without its cancellation near zero.
-#[inline(always)]
-fn index(gain: f64, loss: f64, sum: f64) -> f64 {
-    // One infinite average decides the quotient, which the form below it does not see.
-    if sum.abs() < f64::INFINITY { 100.0 * (gain / sum) } else { 100.0 / (1.0 + loss / gain) }
+/// The index where one average is infinite.
+fn of_infinity(gain: f64, loss: f64) -> f64 {
+    100.0 / (1.0 + loss / gain)
 }
 
 impl Kernel for Rsi {
@@ -69,7 +66,6 @@ impl Kernel for Rsi {
         let ([x], [rsi]) = (inputs, outputs) else { return Results::Any };
         let n = x.len();
         let [gain, loss, _] = scratch.map(|column| &mut column[..n]);
-        let rsi = &mut rsi[..n];
         self.previous.run(x, |t, previous| {
             let change = x[t] - previous;
             gain[t] = rise(change);
@@ -77,21 +73,8 @@ impl Kernel for Rsi {
         });
         self.gain.run(isa, gain, rsi);
         self.loss.run(isa, loss, gain);
-        let (gain, loss, sum) = (rsi, gain, loss);
-        let mut sums = Watch::new(f64::INFINITY);
-        for t in 0..n {
-            sum[t] = gain[t] + loss[t];
-            sums.see(sum[t]);
-        }
-        let rsi = gain;
-        if sums.all_below() {
-            isa.quotients(100.0, rsi, sum)
-        } else {
-            for t in 0..n {
-                rsi[t] = index(rsi[t], loss[t], sum[t]);
-            }
-            Results::Any
-        }
+        // `100 - 100 / (1 + gain / loss)` without its cancellation near zero.
+        isa.shares(100.0, rsi, gain, of_infinity)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

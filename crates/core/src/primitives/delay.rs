@@ -90,6 +90,9 @@ impl Ring {
     }
 }
 
+/// Bars that quotients are taken of together.
+const GROUP: usize = 32;
+
 /// A column delayed by a fixed number of bars.
 #[derive(Clone)]
 pub struct Delay {
@@ -113,11 +116,36 @@ impl Delay {
 
     /// Takes the next values of `x`; hands out for each the one `by` bars earlier, NaN where none is, in
     /// pieces, each with the bars it is for.
+    ///
+    /// Where the earlier ones are in this ring first, and then in `x`, a group of both is put together: what is left over
+    /// of a piece, once groups have been taken, takes much longer than its share.
     #[inline(always)]
-    pub fn pieces(&mut self, x: &[f64], piece: impl FnMut(Range<usize>, &[f64])) {
-        self.ring.delayed(self.bars, x, self.by, piece);
-        self.ring.push(self.bars, x);
-        self.bars = self.bars.wrapping_add(x.len());
+    pub fn pieces(&mut self, x: &[f64], mut piece: impl FnMut(Range<usize>, &[f64])) {
+        let (bars, by) = (self.bars, self.by);
+        let old = by.min(x.len());
+        let whole = old - old % GROUP;
+        if whole > 0 {
+            for at in self.ring.spans(bars, by, whole) {
+                piece(at.clone(), self.ring.span(bars, by, at));
+            }
+        }
+        let end = old.next_multiple_of(GROUP).min(x.len());
+        if whole < end {
+            let mut group = [0.0; GROUP];
+            let group = &mut group[..end - whole];
+            let (from_ring, from_x) = group.split_at_mut(old - whole);
+            let later = by - whole;
+            for at in self.ring.spans(bars, later, from_ring.len()) {
+                from_ring[at.clone()].copy_from_slice(self.ring.span(bars, later, at));
+            }
+            from_x.copy_from_slice(&x[..end - old]);
+            piece(whole..end, group);
+        }
+        if end < x.len() {
+            piece(end..x.len(), &x[end - old..x.len() - old]);
+        }
+        self.ring.push(bars, x);
+        self.bars = bars.wrapping_add(x.len());
     }
 }
 

@@ -25,7 +25,7 @@
 //! 4. What is left are `b` whose first 26 digits after the point are all 1. The divider takes those.
 //!
 //! It also takes zeros, infinities, NaN, and numbers so far from 1 that a quotient or a remainder might be too small or too large. Of a
-//! change `x - b` it is `x` and `b` that must not be: then the change is zero, or not too small either.
+//! change `x - b`, or a contrast `|x - y| / (x + y)`, it is `x` and the denominator that must not be: then the numerator is zero, or not too small either.
 //!
 //! Fused operations round once where two operations would round twice. A kernel must not use them, since not every machine has
 //! them; here they cannot show in a result.
@@ -38,6 +38,13 @@ pub(super) type Quotients = fn(scale: f64, numerators: &mut [f64], denominators:
 /// Replaces two columns of numerators by their quotients with the same denominators, times `scale`.
 pub(super) type TwoQuotients =
     fn(scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]) -> Results;
+
+/// Replaces one of two parts of a whole by its share, times `scale`. What it is of an infinite whole is told by a function of both parts.
+pub(super) type Shares =
+    fn(scale: f64, parts: &mut [f64], others: &[f64], of_infinity: fn(f64, f64) -> f64) -> Results;
+
+/// Writes the distance of two columns relative to their sum, times `scale`.
+pub(super) type Contrasts = fn(scale: f64, a: &[f64], b: &[f64], out: &mut [f64]) -> Results;
 
 /// Writes changes relative to what was before, times `scale`.
 pub(super) type Changes = fn(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) -> Results;
@@ -76,15 +83,59 @@ pub(super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) 
     Results::numbers_if(changes.all_below())
 }
 
+/// [`Shares`] by the divider.
+#[inline(always)]
+pub(super) fn shares(
+    scale: f64,
+    parts: &mut [f64],
+    others: &[f64],
+    of_infinity: fn(f64, f64) -> f64,
+) -> Results {
+    let others = &others[..parts.len()];
+    let mut wholes = Watch::new(f64::INFINITY);
+    for (part, other) in parts.iter().zip(others) {
+        wholes.see(part + other);
+    }
+    if !wholes.all_below() {
+        for (part, &other) in parts.iter_mut().zip(others) {
+            let whole = *part + other;
+            *part = if whole.abs() < f64::INFINITY {
+                scale * (*part / whole)
+            } else {
+                of_infinity(*part, other)
+            };
+        }
+        return Results::Any;
+    }
+    let mut shares = Watch::new(ABOVE_INFINITY);
+    for (part, other) in parts.iter_mut().zip(others) {
+        *part = scale * (*part / (*part + other));
+        shares.see(*part);
+    }
+    Results::numbers_if(shares.all_below())
+}
+
+/// [`Contrasts`] by the divider.
+#[inline(always)]
+pub(super) fn contrasts(scale: f64, a: &[f64], b: &[f64], out: &mut [f64]) -> Results {
+    let mut contrasts = Watch::new(ABOVE_INFINITY);
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+        let contrast = scale * ((a - b).abs() / (a + b));
+        contrasts.see(contrast);
+        *out = contrast;
+    }
+    Results::numbers_if(contrasts.all_below())
+}
+
 /// With less of the divider, where the numbers allow it.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512 {
     use super::Results;
     use core::arch::x86_64::{
-        __m512d, _mm512_castpd_si512, _mm512_div_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd,
-        _mm512_mul_pd, _mm512_or_si512, _mm512_rcp14_pd, _mm512_set1_epi64, _mm512_set1_pd,
-        _mm512_setzero_si512, _mm512_sub_epi64, _mm512_sub_pd, _mm512_test_epi64_mask,
-        _mm512_xor_si512,
+        __m512d, _mm512_abs_pd, _mm512_add_pd, _mm512_castpd_si512, _mm512_div_pd, _mm512_fmadd_pd,
+        _mm512_fnmadd_pd, _mm512_mul_pd, _mm512_or_si512, _mm512_rcp14_pd, _mm512_set1_epi64,
+        _mm512_set1_pd, _mm512_setzero_si512, _mm512_sub_epi64, _mm512_sub_pd,
+        _mm512_test_epi64_mask, _mm512_xor_si512,
     };
     use safe_unaligned_simd::x86_64::{_mm512_loadu_pd, _mm512_storeu_pd};
 
@@ -104,7 +155,7 @@ pub(super) mod avx512 {
         let (b, b_rest) = denominators.as_chunks();
         let mut known = super::quotients(scale, a_rest, b_rest);
         for (a, b) in a.iter_mut().zip(b) {
-            if let Some([results]) = with_multiplications(scale, [a], b, |a, _| a) {
+            if let Some([results]) = with_multiplications(scale, [a], b, |a, b| (a, b)) {
                 write(results, a);
             } else {
                 known = known & super::quotients(scale, a, b);
@@ -124,7 +175,9 @@ pub(super) mod avx512 {
         let (b, b_rest) = denominators.as_chunks();
         let mut known = super::two_quotients(scale, [a1_rest, a2_rest], b_rest);
         for ((a1, a2), b) in a1.iter_mut().zip(a2).zip(b) {
-            if let Some([results1, results2]) = with_multiplications(scale, [a1, a2], b, |a, _| a) {
+            if let Some([results1, results2]) =
+                with_multiplications(scale, [a1, a2], b, |a, b| (a, b))
+            {
                 write(results1, a1);
                 write(results2, a2);
             } else {
@@ -146,7 +199,7 @@ pub(super) mod avx512 {
         let (out, out_rest) = out.as_chunks_mut();
         let mut known = super::changes(scale, x_rest, b_rest, out_rest);
         for ((x, b), out) in x.iter().zip(b).zip(out) {
-            let change = |x, b| _mm512_sub_pd(x, b);
+            let change = |x, b| (_mm512_sub_pd(x, b), b);
             if let Some([results]) = with_multiplications(scale, [x], b, change) {
                 write(results, out);
             } else {
@@ -156,7 +209,51 @@ pub(super) mod avx512 {
         known
     }
 
-    /// The quotients, with numerators made of two columns; none if a number of those asks for the divider.
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn shares(
+        scale: f64,
+        parts: &mut [f64],
+        others: &[f64],
+        of_infinity: fn(f64, f64) -> f64,
+    ) -> Results {
+        let (a, a_rest) = parts.as_chunks_mut();
+        let (b, b_rest) = others.as_chunks();
+        let mut known = super::shares(scale, a_rest, b_rest, of_infinity);
+        for (a, b) in a.iter_mut().zip(b) {
+            let share = |a, b| (a, _mm512_add_pd(a, b));
+            if let Some([results]) = with_multiplications(scale, [a], b, share) {
+                write(results, a);
+            } else {
+                known = known & super::shares(scale, a, b, of_infinity);
+            }
+        }
+        known
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn contrasts(
+        scale: f64,
+        a: &[f64],
+        b: &[f64],
+        out: &mut [f64],
+    ) -> Results {
+        let (a, a_rest) = a.as_chunks();
+        let (b, b_rest) = b.as_chunks();
+        let (out, out_rest) = out.as_chunks_mut();
+        let mut known = super::contrasts(scale, a_rest, b_rest, out_rest);
+        for ((a, b), out) in a.iter().zip(b).zip(out) {
+            let contrast = |a, b| (_mm512_abs_pd(_mm512_sub_pd(a, b)), _mm512_add_pd(a, b));
+            if let Some([results]) = with_multiplications(scale, [a], b, contrast) {
+                write(results, out);
+            } else {
+                known = known & super::contrasts(scale, a, b, out);
+            }
+        }
+        known
+    }
+
+    /// The quotients of numerators and denominators that are made of two columns; none if a number of the first, or a
+    /// denominator, asks for the divider.
     ///
     /// The divider takes its share, which are some of the registers: it works beside the other units, at about their pace. Where
     /// they need a reciprocal once for two quotients, they are quicker than it.
@@ -165,8 +262,8 @@ pub(super) mod avx512 {
     fn with_multiplications<const COLUMNS: usize>(
         scale: f64,
         x: [&[f64; TOGETHER]; COLUMNS],
-        denominators: &[f64; TOGETHER],
-        numerator: impl Fn(__m512d, __m512d) -> __m512d,
+        y: &[f64; TOGETHER],
+        terms: impl Fn(__m512d, __m512d) -> (__m512d, __m512d),
     ) -> Option<[Together; COLUMNS]> {
         // The bits of a magnitude from 2^-255 up to 2^257, less those of the former, are below 2^61.
         const SMALLEST: i64 = (1023 - 255) << 52;
@@ -179,28 +276,24 @@ pub(super) mod avx512 {
         let (mut distances, mut carries) = (_mm512_setzero_si512(), _mm512_setzero_si512());
         let less = |x, bits| _mm512_sub_epi64(_mm512_castpd_si512(x), bits);
         let mut results = [[_mm512_set1_pd(scale); TOGETHER / 8]; COLUMNS];
-        for (register, b) in denominators.as_chunks().0.iter().enumerate() {
-            let b = _mm512_loadu_pd(b);
-            let share = 2 / COLUMNS;
-            let y = if register < share {
-                None
-            } else {
-                Some(reciprocal(b))
-            };
+        for (register, y) in y.as_chunks().0.iter().enumerate() {
+            let y = _mm512_loadu_pd(y);
+            // What is the same for two columns, as reciprocals are, is done twice only in writing.
             for (results, x) in results.iter_mut().zip(x) {
                 let x = _mm512_loadu_pd(&x.as_chunks().0[register]);
-                let a = numerator(x, b);
-                let one = match y {
-                    None => _mm512_div_pd(a, b),
-                    Some(y) => quotient(a, b, y),
+                let (a, b) = terms(x, y);
+                let one = if register < 2 / COLUMNS {
+                    _mm512_div_pd(a, b)
+                } else {
+                    quotient(a, b, reciprocal(b))
                 };
                 results[register] = _mm512_mul_pd(results[register], one);
                 distances = _mm512_or_si512(distances, less(x, smallest));
+                let distance = less(b, less_a_digit);
+                distances = _mm512_or_si512(distances, distance);
+                let carried = _mm512_xor_si512(_mm512_castpd_si512(b), distance);
+                carries = _mm512_or_si512(carries, carried);
             }
-            let distance = less(b, less_a_digit);
-            distances = _mm512_or_si512(distances, distance);
-            let carried = _mm512_xor_si512(_mm512_castpd_si512(b), distance);
-            carries = _mm512_or_si512(carries, carried);
         }
         let divider =
             _mm512_test_epi64_mask(distances, beyond) | _mm512_test_epi64_mask(carries, exponent);

@@ -41,7 +41,7 @@
 
 use super::lanes;
 use super::pieces::Pieces;
-use super::quotient::{self, Changes, Quotients, TwoQuotients};
+use super::quotient::{self, Changes, Contrasts, Quotients, Shares, TwoQuotients};
 use super::window::SeedMean;
 use super::{NAN, Results, all_below, canonical, has_nan};
 use crate::error::Error;
@@ -323,6 +323,8 @@ pub struct Isa {
     pieces: Option<Pieces>,
     quotients: Quotients,
     two_quotients: TwoQuotients,
+    shares: Shares,
+    contrasts: Contrasts,
     changes: Changes,
     has_nan: fn(&[f64]) -> bool,
 }
@@ -343,6 +345,25 @@ impl Isa {
         denominators: &[f64],
     ) -> Results {
         (self.two_quotients)(scale, numerators, denominators)
+    }
+
+    /// Replaces one of two parts of a whole by its share, times `scale`. What it is of an infinite whole is told by a function
+    /// of both parts.
+    #[inline(always)]
+    pub fn shares(
+        self,
+        scale: f64,
+        parts: &mut [f64],
+        others: &[f64],
+        of_infinity: fn(f64, f64) -> f64,
+    ) -> Results {
+        (self.shares)(scale, parts, others, of_infinity)
+    }
+
+    /// Writes the distance of two columns relative to their sum, times `scale`.
+    #[inline(always)]
+    pub fn contrasts(self, scale: f64, a: &[f64], b: &[f64], out: &mut [f64]) -> Results {
+        (self.contrasts)(scale, a, b, out)
     }
 
     /// Writes changes relative to what was before, times `scale`.
@@ -373,6 +394,8 @@ impl Isa {
         pieces: None,
         quotients: quotient::quotients,
         two_quotients: quotient::two_quotients,
+        shares: quotient::shares,
+        contrasts: quotient::contrasts,
         changes: quotient::changes,
         has_nan,
     };
@@ -395,6 +418,8 @@ impl Isa {
             pieces: Some(Pieces::avx2()),
             quotients: |scale, a, b| quotient::quotients(scale, a, b),
             two_quotients: |scale, a, b| quotient::two_quotients(scale, a, b),
+            shares: |scale, a, b, of_infinity| quotient::shares(scale, a, b, of_infinity),
+            contrasts: |scale, a, b, out| quotient::contrasts(scale, a, b, out),
             changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
             has_nan: |values| lanes::avx2::has_nan(values),
         }
@@ -417,6 +442,8 @@ impl Isa {
             pieces: Some(Pieces::avx512()),
             quotients: |scale, a, b| quotient::avx512::quotients(scale, a, b),
             two_quotients: |scale, a, b| quotient::avx512::two_quotients(scale, a, b),
+            shares: |scale, a, b, of_infinity| quotient::avx512::shares(scale, a, b, of_infinity),
+            contrasts: |scale, a, b, out| quotient::avx512::contrasts(scale, a, b, out),
             changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
             has_nan: |values| lanes::avx512::has_nan(values),
         }
