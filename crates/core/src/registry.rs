@@ -156,7 +156,7 @@ pub fn to_json() -> String {
 }
 
 /// Raised whenever the calls between the compiled bindings and Python change.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 /// A fingerprint of the declarations and of how to call them: Python files compare it with the one
 /// they were generated from, so that files of two versions never work together unnoticed.

@@ -9,7 +9,7 @@ __all__ = ["BY_NAME", "FINGERPRINT", "VERSION"]
 VERSION = "0.1.0"
 
 #: Fingerprint of the declarations: a backend with another one belongs to other files.
-FINGERPRINT = 0x00a7fc8a
+FINGERPRINT = 0xfb678d8a
 
 _CATALOG = (
     IndicatorSpec(
