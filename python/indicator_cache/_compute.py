@@ -9,12 +9,7 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 
 from . import backends
-from ._arrays import (
-    PLAIN,
-    as_column,
-    new_columns,
-    same_length,
-)
+from ._arrays import PLAIN, as_column, new_columns, same_length
 from ._callers import maker_for
 from ._generated.catalog import BY_NAME
 from ._generated.results import RESULTS
@@ -54,6 +49,10 @@ def _checked(spec: IndicatorSpec, values: tuple[object, ...]) -> _Checked:
     except TypeError:
         # Not a key, or not for long.
         pass
+    return _anew(spec, values)
+
+
+def _anew(spec: IndicatorSpec, values: tuple[object, ...]) -> _Checked:
     params = spec.checked(values)
     return params, spec.numbers(params)
 
@@ -61,9 +60,7 @@ def _checked(spec: IndicatorSpec, values: tuple[object, ...]) -> _Checked:
 def _plain(position: int, *values: object) -> _Checked:
     if not _PLAIN.issuperset(map(type, values)):
         raise TypeError
-    spec = _SPECS[position]
-    params = spec.checked(values)
-    return params, spec.numbers(params)
+    return _anew(_SPECS[position], values)
 
 
 #: Not as a decorator, of which tools that compare types at run time make another signature.

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from .._arrays import FloatArray, new_columns
 from ..spec import IndicatorSpec, Value
-from . import Machine, Quick
+from . import Backend, Machine, Quick
 
 __all__ = ["PlainBackend"]
 
 
-class PlainBackend:
+class PlainBackend(Backend, Protocol):
     """The part of a backend that follows from the rest of it."""
 
     quick: Quick | None = None
-
-    def begin(
-        self,
-        spec: IndicatorSpec,
-        params: tuple[Value, ...],
-        inputs: Sequence[FloatArray],
-        outputs: Sequence[FloatArray],
-    ) -> Machine:
-        """Do as :meth:`run`, and return the indicator to go on with."""
-        raise NotImplementedError
-
-    def run(
-        self,
-        spec: IndicatorSpec,
-        params: tuple[Value, ...],
-        inputs: Sequence[FloatArray],
-        outputs: Sequence[FloatArray],
-    ) -> None:
-        """Compute one indicator over whole columns, filling `outputs` in place."""
-        raise NotImplementedError
 
     def begin_new(
         self, spec: IndicatorSpec, params: tuple[Value, ...], inputs: tuple[FloatArray, ...]
