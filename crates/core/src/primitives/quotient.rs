@@ -74,13 +74,9 @@ pub(super) fn two_quotients(
 /// [`Changes`] by the divider.
 #[inline(always)]
 pub(super) fn changes(scale: f64, now: &[f64], before: &[f64], out: &mut [f64]) -> Results {
-    let mut changes = Watch::new(ABOVE_INFINITY);
-    for ((out, &now), &before) in out.iter_mut().zip(now).zip(before) {
-        let change = scale * ((now - before) / before);
-        changes.see(change);
-        *out = change;
-    }
-    Results::numbers_if(changes.all_below())
+    written(now, before, out, |now, before| {
+        scale * ((now - before) / before)
+    })
 }
 
 /// [`Shares`] by the divider.
@@ -118,13 +114,19 @@ pub(super) fn shares(
 /// [`Contrasts`] by the divider.
 #[inline(always)]
 pub(super) fn contrasts(scale: f64, a: &[f64], b: &[f64], out: &mut [f64]) -> Results {
-    let mut contrasts = Watch::new(ABOVE_INFINITY);
-    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-        let contrast = scale * ((a - b).abs() / (a + b));
-        contrasts.see(contrast);
-        *out = contrast;
+    written(a, b, out, |a, b| scale * ((a - b).abs() / (a + b)))
+}
+
+/// Writes what becomes of two columns.
+#[inline(always)]
+fn written(a: &[f64], b: &[f64], out: &mut [f64], of: impl Fn(f64, f64) -> f64) -> Results {
+    let mut results = Watch::new(ABOVE_INFINITY);
+    for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        let result = of(a, b);
+        results.see(result);
+        *out = result;
     }
-    Results::numbers_if(contrasts.all_below())
+    Results::numbers_if(results.all_below())
 }
 
 /// With less of the divider, where the numbers allow it.
@@ -194,19 +196,8 @@ pub(super) mod avx512 {
         before: &[f64],
         out: &mut [f64],
     ) -> Results {
-        let (x, x_rest) = now.as_chunks();
-        let (b, b_rest) = before.as_chunks();
-        let (out, out_rest) = out.as_chunks_mut();
-        let mut known = super::changes(scale, x_rest, b_rest, out_rest);
-        for ((x, b), out) in x.iter().zip(b).zip(out) {
-            let change = |x, b| (_mm512_sub_pd(x, b), b);
-            if let Some([results]) = with_multiplications(scale, [x], b, change) {
-                write(results, out);
-            } else {
-                known = known & super::changes(scale, x, b, out);
-            }
-        }
-        known
+        let change = |x, b| (_mm512_sub_pd(x, b), b);
+        written(scale, now, before, out, change, super::changes)
     }
 
     #[target_feature(enable = "avx512f,avx512dq")]
@@ -237,16 +228,30 @@ pub(super) mod avx512 {
         b: &[f64],
         out: &mut [f64],
     ) -> Results {
-        let (a, a_rest) = a.as_chunks();
-        let (b, b_rest) = b.as_chunks();
+        let contrast = |a, b| (_mm512_abs_pd(_mm512_sub_pd(a, b)), _mm512_add_pd(a, b));
+        written(scale, a, b, out, contrast, super::contrasts)
+    }
+
+    /// Writes the quotients of terms that are made of two columns; `divided` does so by the divider.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn written(
+        scale: f64,
+        x: &[f64],
+        y: &[f64],
+        out: &mut [f64],
+        terms: impl Fn(__m512d, __m512d) -> (__m512d, __m512d),
+        divided: impl Fn(f64, &[f64], &[f64], &mut [f64]) -> Results,
+    ) -> Results {
+        let (x, x_rest) = x.as_chunks();
+        let (y, y_rest) = y.as_chunks();
         let (out, out_rest) = out.as_chunks_mut();
-        let mut known = super::contrasts(scale, a_rest, b_rest, out_rest);
-        for ((a, b), out) in a.iter().zip(b).zip(out) {
-            let contrast = |a, b| (_mm512_abs_pd(_mm512_sub_pd(a, b)), _mm512_add_pd(a, b));
-            if let Some([results]) = with_multiplications(scale, [a], b, contrast) {
+        let mut known = divided(scale, x_rest, y_rest, out_rest);
+        for ((x, y), out) in x.iter().zip(y).zip(out) {
+            if let Some([results]) = with_multiplications(scale, [x], y, &terms) {
                 write(results, out);
             } else {
-                known = known & super::contrasts(scale, a, b, out);
+                known = known & divided(scale, x, y, out);
             }
         }
         known
