@@ -24,7 +24,10 @@ PAYLOADS = np.array(
 ).view(np.float64)
 
 #: Lengths on either side of the edges of blocks.
-EDGES = (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 511, 512, 513, 700, 1025)
+EDGES = (
+    *(1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 128, 129, 511, 512, 513, 700),
+    *(1024, 1040, 1041, 2048, 2064, 2065),
+)
 
 #: Periods on either side of the edges of blocks, and longer than most series.
 PERIODS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 20, 100, 512, 513, 5000)

@@ -65,9 +65,9 @@ def test_same_bytes_at_every_bar(name: str) -> None:
 @every_indicator
 def test_same_bytes_at_the_edges_of_blocks(name: str) -> None:
     streams = [ic.stream(name, backend=backend) for backend in BACKENDS]
-    columns = columns_of(streams[0].spec, gappy(1100, 4))
+    columns = columns_of(streams[0].spec, gappy(2200, 4))
     at = 0
-    for cut in (0, 7, 8, 9, 16, 17, 511, 512, 513, 1023, 1025, 1100):
+    for cut in (0, 7, 8, 9, 16, 17, 128, 129, 1023, 1025, 1040, 1041, 2064, 2065, 2200):
         for stream in streams:
             stream.update_many(*(column[at:cut] for column in columns))
         at = cut

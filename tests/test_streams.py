@@ -123,14 +123,14 @@ def test_results_are_plain(name: str) -> None:
 @every_backend
 @every_indicator
 def test_many_and_one_take_turns(name: str) -> None:
-    """Across the edges of blocks of 8, 16 and 512 bars."""
-    bars = gappy(1100, 5)
+    """Across the edges of blocks of 8, 16, 1024 and 2048 bars."""
+    bars = gappy(4500, 5)
     spec = ic.catalog()[name]
     columns = columns_of(spec, bars)
     stream = ic.stream(name)
     found: list[dict[str, Array]] = []
     at = 0
-    for run in (0, 1, 7, 1, 8, 1, 9, 15, 16, 17, 0, 1, 511, 512, 1, 0):
+    for run in (0, 1, 7, 1, 8, 1, 9, 15, 16, 17, 0, 1, 128, 1024, 1, 1023, 2048, 1, 199, 0):
         part = [column[at : at + run] for column in columns]
         if run == 1:
             result = stream.update(*(column.item() for column in part))
@@ -142,7 +142,7 @@ def test_many_and_one_take_turns(name: str) -> None:
                 as_columns(stream.update_many(**dict(zip(spec.inputs, part, strict=True))))
             )
         at += run
-    assert at == stream.bars == 1100
+    assert at == stream.bars == 4500
     joined = {key: np.concatenate([one[key] for one in found]) for key in found[0]}
     assert bits(joined) == bits(compute(name, bars))
 

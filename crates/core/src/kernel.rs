@@ -29,25 +29,25 @@ use core::any::Any;
 pub use crate::primitives::Results;
 pub use crate::primitives::recurrence::Isa;
 
-/// Bars that a kernel is handed at once at most: columns of 4 KiB, so that a dozen of them stay in a
-/// first-level cache.
-pub const BLOCK: usize = 512;
-
-/// Runs this short have scratch columns of this size, so that a live bar does not pay for clearing
-/// [`BLOCK`] of them.
-pub const SHORT_BLOCK: usize = 16;
+/// Bars that a kernel is handed at once at most, or twice as many if it touches two columns only. A block has to be long
+/// because a processor mispredicts where each of a kernel's loops ends, and short because its columns, of 8 KiB, should be in
+/// the first-level cache, or near it, when the next loop reads them.
+pub const BLOCK: usize = 1024;
 
 /// Columns for what a kernel needs besides its outputs, as long as those are, with whatever the block before has
-/// left in them.
-pub type Scratch<'a> = [&'a mut [f64]; SCRATCH];
+/// left in them. There are [`Kernel::SCRATCH`]; the others are empty.
+pub type Scratch<'a> = [&'a mut [f64]; MAX_SCRATCH];
 
-/// How many they are.
-pub const SCRATCH: usize = 3;
+/// Columns of scratch that a kernel can have.
+pub const MAX_SCRATCH: usize = 3;
 
 /// One indicator, typed. Implemented once per indicator, in `kernels/`.
 pub trait Kernel: Clone + Send + Sync + 'static {
     /// The declaration from which bindings, documentation and tests are made.
     const SPEC: &'static Spec;
+
+    /// How many columns of scratch it uses.
+    const SCRATCH: usize = 0;
 
     /// Builds the initial state.
     ///

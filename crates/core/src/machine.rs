@@ -3,7 +3,7 @@
 use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
-use crate::kernel::{BLOCK, Isa, Kernel, Machine, Results, SCRATCH, SHORT_BLOCK};
+use crate::kernel::{BLOCK, Isa, Kernel, MAX_SCRATCH, Machine, Results, Scratch};
 use crate::primitives::canonical;
 use crate::primitives::recurrence::BARS;
 use crate::spec::{MAX_INPUTS, MAX_OUTPUTS, Spec};
@@ -67,6 +67,7 @@ impl<K: Kernel> Instance<K> {
 
     /// Takes a run of any length.
     #[inline(always)]
+    #[allow(clippy::large_stack_arrays, reason = "a run must not allocate")]
     fn take(
         &mut self,
         isa: Isa,
@@ -74,41 +75,49 @@ impl<K: Kernel> Instance<K> {
         outputs: &mut [&mut [f64]],
     ) -> Result<(), Error> {
         let bars = check_shape(K::SPEC, 1, inputs, outputs)?;
-        if bars <= SHORT_BLOCK {
-            let mut scratch = [[0.0; SHORT_BLOCK]; SCRATCH];
-            self.run_block(isa, inputs, outputs, 0..bars, &mut scratch);
+        // Of several lengths, since they are cleared: a live bar should not pay for a long run.
+        let (mut live, mut short, mut long);
+        let mut scratch = if K::SCRATCH == 0 {
+            Scratch::default()
+        } else if bars <= LIVE {
+            live = [[0.0; LIVE]; MAX_SCRATCH];
+            columns::<K, LIVE>(&mut live)
+        } else if bars <= SHORT {
+            short = [[0.0; SHORT]; MAX_SCRATCH];
+            columns::<K, SHORT>(&mut short)
         } else {
-            let mut scratch = [[0.0; BLOCK]; SCRATCH];
-            // Averages take many bars abreast where a block of theirs begins, except for the bar that
-            // starts them.
-            let begun = usize::try_from(self.bars % BARS as u64).unwrap_or(0);
-            let mut end = if begun == 0 && self.bars > 0 {
-                BLOCK
-            } else {
-                BARS - begun
-            };
-            let mut start = 0;
-            while start < bars {
-                let block = start..bars.min(end);
-                start = block.end;
-                end = start + BLOCK;
-                self.run_block(isa, inputs, outputs, block, &mut scratch);
-            }
+            long = [[0.0; BLOCK]; MAX_SCRATCH];
+            columns::<K, BLOCK>(&mut long)
+        };
+        // Averages take many bars abreast where a block of theirs begins, except for the bar that
+        // starts them.
+        let begun = usize::try_from(self.bars % BARS as u64).unwrap_or(0);
+        let mut end = if begun == 0 && self.bars > 0 {
+            block::<K>()
+        } else {
+            BARS - begun
+        };
+        let mut start = 0;
+        while start < bars {
+            let block = start..bars.min(end);
+            start = block.end;
+            end = start + self::block::<K>();
+            self.run_block(isa, inputs, outputs, block, &mut scratch);
         }
         // A forged state can have any count.
         self.bars = self.bars.saturating_add(bars as u64).min(MOST_BARS);
         Ok(())
     }
 
-    /// Takes a block of `N` bars at most.
+    /// Takes a block.
     #[inline(always)]
-    fn run_block<const N: usize>(
+    fn run_block(
         &mut self,
         isa: Isa,
         inputs: &[&[f64]],
         outputs: &mut [&mut [f64]],
         block: Range<usize>,
-        scratch: &mut [[f64; N]; SCRATCH],
+        scratch: &mut Scratch<'_>,
     ) {
         let mut columns: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
         for (column, input) in columns.iter_mut().zip(inputs) {
@@ -120,7 +129,7 @@ impl<K: Kernel> Instance<K> {
             *result = &mut output[block.clone()];
         }
         let results = &mut results[..K::SPEC.outputs.len()];
-        let scratch = scratch.each_mut().map(|column| &mut column[..block.len()]);
+        let scratch = of_length::<K>(scratch, block.len());
         let known = self
             .kernel
             .run(isa, &columns[..inputs.len()], results, scratch);
@@ -128,6 +137,41 @@ impl<K: Kernel> Instance<K> {
             canonicalise(isa, results);
         }
     }
+}
+
+/// Bars of a short run, and of one of live bars.
+const SHORT: usize = 128;
+const LIVE: usize = 16;
+
+/// Bars that a kernel is handed at once at most.
+pub(crate) const fn block<K: Kernel>() -> usize {
+    if K::SPEC.inputs.len() + K::SPEC.outputs.len() + K::SCRATCH > 2 {
+        BLOCK
+    } else {
+        2 * BLOCK
+    }
+}
+
+/// Columns of scratch, as many as a kernel uses.
+#[inline(always)]
+pub(crate) fn columns<K: Kernel, const N: usize>(
+    memory: &mut [[f64; N]; MAX_SCRATCH],
+) -> Scratch<'_> {
+    let mut scratch = Scratch::default();
+    for (column, memory) in scratch.iter_mut().zip(memory).take(K::SCRATCH) {
+        *column = memory;
+    }
+    scratch
+}
+
+/// The same, cut to the length of a block.
+#[inline(always)]
+pub(crate) fn of_length<'a, K: Kernel>(scratch: &'a mut Scratch<'_>, bars: usize) -> Scratch<'a> {
+    let mut shorter = Scratch::default();
+    for (shorter, column) in shorter.iter_mut().zip(scratch).take(K::SCRATCH) {
+        *shorter = &mut column[..bars];
+    }
+    shorter
 }
 
 #[cfg_attr(target_arch = "wasm32", inline(never))]

@@ -7,8 +7,8 @@
 use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
-use crate::kernel::{BLOCK, Isa, Kernel, Results, SCRATCH};
-use crate::machine::{canonicalise, check_shape};
+use crate::kernel::{BLOCK, Isa, Kernel, MAX_SCRATCH, Results};
+use crate::machine::{block, canonicalise, check_shape, columns, of_length};
 use crate::primitives::recurrence::BARS;
 use crate::spec::MAX_INPUTS;
 use alloc::vec::Vec;
@@ -18,6 +18,7 @@ pub(crate) type Run =
     fn(params: &[&[f64]], inputs: &[&[f64]], outputs: &mut [&mut [f64]]) -> Result<(), Error>;
 
 #[inline(always)]
+#[allow(clippy::large_stack_arrays, reason = "as a run of one kernel does")]
 fn compute<K: Kernel>(
     isa: Isa,
     params: &[&[f64]],
@@ -32,11 +33,16 @@ fn compute<K: Kernel>(
     for params in params {
         kernels.push(K::new(&K::SPEC.check(params)?)?);
     }
-    let mut scratch = [[0.0; BLOCK]; SCRATCH];
+    let mut memory = [[0.0; BLOCK]; MAX_SCRATCH];
+    let mut scratch = columns::<K, BLOCK>(&mut memory);
     let mut start = 0;
     while start < bars {
         // As for a single one: the first block is shorter.
-        let end = bars.min(if start == 0 { BARS } else { start + BLOCK });
+        let end = bars.min(if start == 0 {
+            BARS
+        } else {
+            start + block::<K>()
+        });
         let mut block: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
         for (column, input) in block.iter_mut().zip(inputs) {
             *column = &input[start..end];
@@ -45,7 +51,7 @@ fn compute<K: Kernel>(
             .iter_mut()
             .map(|output| &mut output[start..end])
             .collect();
-        let scratch = scratch.each_mut().map(|column| &mut column[..end - start]);
+        let scratch = of_length::<K>(&mut scratch, end - start);
         let known = K::run_many(
             &mut kernels,
             isa,

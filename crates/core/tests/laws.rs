@@ -210,7 +210,7 @@ fn sweep(law: Law, entry: &Entry) -> Result<(), String> {
     let mut rng = Rng::new(7);
     for params in parameter_sets(entry.spec) {
         for (name, make) in DATA_SETS {
-            for bars in [0, 1, 2, 40, 1300] {
+            for bars in [0, 1, 2, 40, 2300] {
                 let data = columns_of(entry.spec, &make(bars, &mut rng));
                 law(entry, &params, &data, &mut rng).map_err(|what| {
                     format!(
@@ -559,6 +559,7 @@ mod culprits {
 
     impl Kernel for ReadsScratch {
         const SPEC: &'static Spec = &spec("ReadsScratch");
+        const SCRATCH: usize = 1;
 
         fn new(_: &Params<'_>) -> Result<Self, Error> {
             Ok(Self)

@@ -40,6 +40,8 @@ impl Kernel for Atr {
         revision: 2,
     };
 
+    const SCRATCH: usize = 1;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self { range: TrueRange::start(), average: Wilder::new(params.integer(0)) })
     }

@@ -47,6 +47,8 @@ impl Kernel for Choppiness {
         revision: 1,
     };
 
+    const SCRATCH: usize = 3;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let period = params.integer(0);
         Ok(Self {

@@ -66,6 +66,8 @@ impl Kernel for Dmi {
         revision: 2,
     };
 
+    const SCRATCH: usize = 3;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let mean = || Ewm::new(params.reciprocal(0), Gap::Decay);
         Ok(Self {

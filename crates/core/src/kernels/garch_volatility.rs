@@ -133,6 +133,8 @@ impl Kernel for GarchVolatility {
         revision: 1,
     };
 
+    const SCRATCH: usize = 1;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self::start(params, 0))
     }

@@ -53,6 +53,8 @@ impl Kernel for KalmanGarchZscore {
         revision: 1,
     };
 
+    const SCRATCH: usize = 2;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self {
             level: Level::new(params.float(0), params.float(1)),

@@ -51,6 +51,8 @@ impl Kernel for KalmanZscore {
         revision: 1,
     };
 
+    const SCRATCH: usize = 2;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let level = Level::new(params.float(1), params.float(2));
         Ok(Self { level, score: WindowScore::new(params.integer(0))? })

@@ -80,6 +80,8 @@ impl Kernel for ResidualZscore {
         revision: 1,
     };
 
+    const SCRATCH: usize = 2;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let window = params.integer(0);
         let mean = if is_rolling(params) {

@@ -52,6 +52,8 @@ impl Kernel for Rsi {
         revision: 2,
     };
 
+    const SCRATCH: usize = 2;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let alpha = params.reciprocal(0);
         Ok(Self {
@@ -65,7 +67,8 @@ impl Kernel for Rsi {
     fn run(&mut self, isa: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], scratch: Scratch<'_>) -> Results {
         let ([x], [rsi]) = (inputs, outputs) else { return Results::Any };
         let n = x.len();
-        let [gain, loss, _] = scratch.map(|column| &mut column[..n]);
+        let [gain, loss, _] = scratch;
+        let (gain, loss) = (&mut gain[..n], &mut loss[..n]);
         self.previous.run(x, |t, previous| {
             let change = x[t] - previous;
             gain[t] = rise(change);

@@ -44,6 +44,8 @@ impl Kernel for Zscore {
         revision: 1,
     };
 
+    const SCRATCH: usize = 1;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         Ok(Self { moments: WindowMoments::new(params.integer(0))? })
     }
