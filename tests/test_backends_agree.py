@@ -5,6 +5,7 @@ Swept over the catalog, so that an indicator which is added is tested without a 
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -38,6 +39,8 @@ from .strategies import parameters
 
 NAMES = tuple(ic.catalog())
 MIB = 1 << 20
+
+inf, nan = np.inf, np.nan
 
 every_indicator = pytest.mark.parametrize("name", NAMES)
 
@@ -328,6 +331,19 @@ def test_quotients_are_those_of_a_division(path: str) -> None:
             expected = 100.0 * ((prices[1:] - before) / before)
         expected = np.where(np.isnan(expected), np.nan, expected)
         assert found[1:].tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("path", paths())
+def test_the_short_way_to_a_true_range_is_not_taken_too_far(path: str) -> None:
+    """It is for positive prices in order; each triple stands alone, so that no other one decides for it."""
+    spec = ic.catalog()["true_range"]
+    prices = (nan, inf, -inf, 0.0, -0.0, 5e-324, 1.0, 1.1, -1.0, 1.7e308, -1.7e308)
+    backends: list[Backend] = [PythonBackend(), NativeBackend(path), WasmBackend()]
+    machines = [backend.machine(spec, ()) for backend in backends]
+    for before, high, low in itertools.product(prices, repeat=3):
+        for bar in (1.0, 1.0, before), (high, low, 1.0):
+            results = [np.array(machine.update(bar)).tobytes() for machine in machines]
+            assert len(set(results)) == 1, (before, high, low)
 
 
 @pytest.mark.parametrize("path", paths())

@@ -162,10 +162,12 @@ manifest=$root/Cargo.toml
 "$cargo" fetch --quiet --target "$target" --manifest-path "$manifest"
 
 # The same bytes from every folder: panic messages carry source paths. The stack is small because kernels keep
-# their state on the heap, and an instance should be cheap to have many of.
+# their state on the heap, and an instance should be cheap to have many of. Strength reduction turns constant distances
+# from one address, which an instruction has room for, into addresses of their own, each to be added up before it is used.
 flags=(
     ${toolchain_flags[@]+"${toolchain_flags[@]}"}
     -Ctarget-feature=+simd128
+    -Cllvm-args=-disable-lsr
     -Clink-arg=-zstack-size=131072
     "--remap-path-prefix=$root=/indicator-cache"
 )

@@ -18,13 +18,27 @@ impl TrueRange {
 
     /// Takes the next bars; writes the true range of each.
     #[inline(always)]
-    pub(super) fn write(&mut self, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) {
+    pub(super) fn write(&mut self, high: &[f64], low: &[f64], close: &[f64], out: &mut [f64]) -> Results {
         let bars = close.len();
         let (high, low, out) = (&high[..bars], &low[..bars], &mut out[..bars]);
+        // Where all prices are above zero and the high is none below the low, one of the three differences is that of the
+        // highest and the lowest of the three prices. Rounding keeps the order of differences, so it is the largest.
+        let (start, mut usual) = (self.previous_close.clone(), true);
+        self.previous_close.run(close, |t, previous| {
+            let top = if previous > high[t] { previous } else { high[t] };
+            let bottom = if low[t] < previous { low[t] } else { previous };
+            usual &= (high[t] >= low[t]) & (bottom > 0.0) & (top < f64::INFINITY);
+            out[t] = top - bottom;
+        });
+        if usual {
+            return Results::Numbers;
+        }
+        self.previous_close = start;
         self.previous_close.run(close, |t, previous| {
             let up = larger_present(high[t] - low[t], (high[t] - previous).abs());
             out[t] = larger_present(up, (low[t] - previous).abs());
         });
+        Results::Any
     }
 
     pub(super) fn part(&mut self) -> &mut dyn State {
@@ -63,8 +77,7 @@ impl Kernel for TrueRange {
     #[inline(always)]
     fn run(&mut self, _: Isa, inputs: &[&[f64]], outputs: &mut [&mut [f64]], _: Scratch<'_>) -> Results {
         let ([high, low, close], [true_range]) = (inputs, outputs) else { return Results::Any };
-        self.write(high, low, close, true_range);
-        Results::Any
+        self.write(high, low, close, true_range)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
