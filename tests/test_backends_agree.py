@@ -335,7 +335,7 @@ def test_quotients_are_those_of_a_division(path: str) -> None:
 
 @pytest.mark.parametrize("path", paths())
 def test_the_short_way_to_a_true_range_is_not_taken_too_far(path: str) -> None:
-    """It is for positive prices in order; each triple stands alone, so that no other one decides for it."""
+    """It is for positive prices in order. Each triple comes alone: no other decides for it."""
     spec = ic.catalog()["true_range"]
     prices = (nan, inf, -inf, 0.0, -0.0, 5e-324, 1.0, 1.1, -1.0, 1.7e308, -1.7e308)
     backends: list[Backend] = [PythonBackend(), NativeBackend(path), WasmBackend()]

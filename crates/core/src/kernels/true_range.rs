@@ -27,7 +27,7 @@ impl TrueRange {
         self.previous_close.run(close, |t, previous| {
             let top = if previous > high[t] { previous } else { high[t] };
             let bottom = if low[t] < previous { low[t] } else { previous };
-            usual &= (high[t] >= low[t]) & (bottom > 0.0) & (top < f64::INFINITY);
+            usual &= high[t] >= low[t] && bottom > 0.0 && top < f64::INFINITY;
             out[t] = top - bottom;
         });
         if usual {
