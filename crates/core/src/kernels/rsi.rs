@@ -70,14 +70,12 @@ impl Kernel for Rsi {
         let [gain, loss, _] = scratch;
         let (gain, loss) = (&mut gain[..n], &mut loss[..n]);
         self.previous.run(x, |t, previous| {
-            let change = x[t] - previous;
-            gain[t] = rise(change);
-            loss[t] = rise(-change);
+            gain[t] = rise(x[t] - previous);
+            loss[t] = rise(previous - x[t]);
         });
-        self.gain.run(isa, gain, rsi);
-        self.loss.run(isa, loss, gain);
+        let wholes = self.gain.run(isa, gain, rsi) & self.loss.run(isa, loss, gain);
         // `100 - 100 / (1 + gain / loss)` without its cancellation near zero.
-        isa.shares(100.0, rsi, gain, of_infinity)
+        isa.shares(100.0, rsi, gain, wholes, of_infinity)
     }
 
     fn parts(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {

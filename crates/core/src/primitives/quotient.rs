@@ -40,8 +40,14 @@ pub(super) type TwoQuotients =
     fn(scale: f64, numerators: [&mut [f64]; 2], denominators: &[f64]) -> Results;
 
 /// Replaces one of two parts of a whole by its share, times `scale`. What it is of an infinite whole is told by a function of both parts.
-pub(super) type Shares =
-    fn(scale: f64, parts: &mut [f64], others: &[f64], of_infinity: fn(f64, f64) -> f64) -> Results;
+/// If the wholes are known to be numbers, they are finite.
+pub(super) type Shares = fn(
+    scale: f64,
+    parts: &mut [f64],
+    others: &[f64],
+    wholes: Results,
+    of_infinity: fn(f64, f64) -> f64,
+) -> Results;
 
 /// Writes the distance of two columns relative to their sum, times `scale`.
 pub(super) type Contrasts = fn(scale: f64, a: &[f64], b: &[f64], out: &mut [f64]) -> Results;
@@ -85,14 +91,11 @@ pub(super) fn shares(
     scale: f64,
     parts: &mut [f64],
     others: &[f64],
+    wholes: Results,
     of_infinity: fn(f64, f64) -> f64,
 ) -> Results {
     let others = &others[..parts.len()];
-    let mut wholes = Watch::new(f64::INFINITY);
-    for (part, other) in parts.iter().zip(others) {
-        wholes.see(part + other);
-    }
-    if !wholes.all_below() {
+    if wholes == Results::Any && !are_finite(parts, others) {
         for (part, &other) in parts.iter_mut().zip(others) {
             let whole = *part + other;
             *part = if whole.abs() < f64::INFINITY {
@@ -109,6 +112,16 @@ pub(super) fn shares(
         shares.see(*part);
     }
     Results::numbers_if(shares.all_below())
+}
+
+/// Whether all sums are finite numbers.
+#[inline(always)]
+fn are_finite(parts: &[f64], others: &[f64]) -> bool {
+    let mut wholes = Watch::new(f64::INFINITY);
+    for (part, other) in parts.iter().zip(others) {
+        wholes.see(part + other);
+    }
+    wholes.all_below()
 }
 
 /// [`Contrasts`] by the divider.
@@ -205,17 +218,18 @@ pub(super) mod avx512 {
         scale: f64,
         parts: &mut [f64],
         others: &[f64],
+        wholes: Results,
         of_infinity: fn(f64, f64) -> f64,
     ) -> Results {
         let (a, a_rest) = parts.as_chunks_mut();
         let (b, b_rest) = others.as_chunks();
-        let mut known = super::shares(scale, a_rest, b_rest, of_infinity);
+        let mut known = super::shares(scale, a_rest, b_rest, wholes, of_infinity);
         for (a, b) in a.iter_mut().zip(b) {
             let share = |a, b| (a, _mm512_add_pd(a, b));
             if let Some([results]) = with_multiplications(scale, [a], b, share) {
                 write(results, a);
             } else {
-                known = known & super::shares(scale, a, b, of_infinity);
+                known = known & super::shares(scale, a, b, wholes, of_infinity);
             }
         }
         known

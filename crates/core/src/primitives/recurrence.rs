@@ -348,16 +348,17 @@ impl Isa {
     }
 
     /// Replaces one of two parts of a whole by its share, times `scale`. What it is of an infinite whole is told by a function
-    /// of both parts.
+    /// of both parts. If the wholes are known to be numbers, they are finite.
     #[inline(always)]
     pub fn shares(
         self,
         scale: f64,
         parts: &mut [f64],
         others: &[f64],
+        wholes: Results,
         of_infinity: fn(f64, f64) -> f64,
     ) -> Results {
-        (self.shares)(scale, parts, others, of_infinity)
+        (self.shares)(scale, parts, others, wholes, of_infinity)
     }
 
     /// Writes the distance of two columns relative to their sum, times `scale`.
@@ -418,7 +419,7 @@ impl Isa {
             pieces: Some(Pieces::avx2()),
             quotients: |scale, a, b| quotient::quotients(scale, a, b),
             two_quotients: |scale, a, b| quotient::two_quotients(scale, a, b),
-            shares: |scale, a, b, of_infinity| quotient::shares(scale, a, b, of_infinity),
+            shares: |scale, a, b, c, of_infinity| quotient::shares(scale, a, b, c, of_infinity),
             contrasts: |scale, a, b, out| quotient::contrasts(scale, a, b, out),
             changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
             has_nan: |values| lanes::avx2::has_nan(values),
@@ -442,7 +443,9 @@ impl Isa {
             pieces: Some(Pieces::avx512()),
             quotients: |scale, a, b| quotient::avx512::quotients(scale, a, b),
             two_quotients: |scale, a, b| quotient::avx512::two_quotients(scale, a, b),
-            shares: |scale, a, b, of_infinity| quotient::avx512::shares(scale, a, b, of_infinity),
+            shares: |scale, a, b, c, of_infinity| {
+                quotient::avx512::shares(scale, a, b, c, of_infinity)
+            },
             contrasts: |scale, a, b, out| quotient::avx512::contrasts(scale, a, b, out),
             changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
             has_nan: |values| lanes::avx512::has_nan(values),
