@@ -7,13 +7,13 @@ from typing import NamedTuple
 import indicator_cache as ic
 
 from .record import Cell, Record
-from .table import COPY, cached
+from .table import COPY, PORTABLE, cached
 
 #: Worse by more than this is told.
 TOLERANCE = 0.10
 
 #: Contenders that are ours.
-OWN = (*ic.backends.NAMES, *(cached(name) for name in ic.backends.NAMES))
+OWN = (*ic.backends.NAMES, PORTABLE, *(cached(name) for name in ic.backends.NAMES))
 
 
 class Worse(NamedTuple):

@@ -9,7 +9,7 @@ import indicator_cache as ic
 
 from .peers import PEERS
 from .record import Cell, Record
-from .table import BACKTEST, COPY, DIVIDE, PANDAS, SIZES, TOUCH, cached
+from .table import BACKTEST, COPY, DIVIDE, PANDAS, PORTABLE, SIZES, TOUCH, cached
 from .targets import Target, targets
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -18,6 +18,7 @@ PAGE, CHART = DOCS / "performance.md", DOCS / "performance.svg"
 #: The columns of the tables, ours first.
 COLUMNS = (
     *ic.backends.NAMES,
+    PORTABLE,
     cached("native"),
     cached("wasm"),
     PANDAS,
@@ -245,7 +246,7 @@ def chart(record: Record, path: Path = CHART) -> None:
             }
             names = sorted(speeds, key=lambda name: speeds[name])
             values = [speeds[name] for name in names]
-            own = {*ic.backends.NAMES, cached("native"), cached("wasm")}
+            own = {*ic.backends.NAMES, PORTABLE, cached("native"), cached("wasm")}
             colours = ["#1f6f8b" if name in own else "#b8b8b8" for name in names]
             drawn = axis.barh(names, values, color=colours, height=0.75)
             axis.bar_label(drawn, [digits(value) for value in values], padding=2)

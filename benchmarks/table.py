@@ -13,6 +13,7 @@ from tests.bars import Array, Bars, columns_of, walk
 from tests.oracles import ORACLES
 
 import indicator_cache as ic
+from indicator_cache.backends.native import NativeBackend, paths
 
 from .peers import Functions
 from .record import Record
@@ -30,6 +31,9 @@ LARGE = 1_000_000
 COPY, TOUCH, DIVIDE = "copy", "touch", "divide"
 
 PANDAS = "pandas"
+
+#: Native code for every processor of a kind, where this one has a quicker path.
+PORTABLE = "portable"
 
 #: Seconds for each contender of an operation at a size.
 ALLOWANCE = 0.4
@@ -95,6 +99,11 @@ def contenders(
     found: dict[str, Contender] = {}
     for backend in ic.backends.NAMES:
         found[backend] = Contender(partial(own, *columns), partial(ic.use_backend, backend))
+    slow = NativeBackend(PORTABLE) if PORTABLE in paths()[:-1] else None
+    if slow is not None and slow.quick is not None:
+        numbers = spec.numbers(spec.checked(tuple(params)))
+        quick = partial(slow.quick, spec.position, numbers, tuple(columns))
+        found[PORTABLE] = Contender(quick)
     for backend in ("native", "wasm"):
         cache = ic.IndicatorCache({"M1": {"bid": bars}}, backend=backend)
         method = partial(getattr(cache, spec.name), "M1", "bid")

@@ -129,6 +129,13 @@ def test_factor_over_pandas(pandas: float, met: bool) -> None:  # noqa: FBT001
     assert target.measured == ("10.00x" if met else "9.90x")
 
 
+def test_webassembly_stands_beside_native_code_with_registers_as_narrow() -> None:
+    cells = ("sma", 1_000_000, "wasm", 3e-3), ("sma", 1_000_000, "native", 1e-3)
+    assert measured(record(*cells), "sma as a function").measured == "3.00x"
+    target = measured(record(*cells, ("sma", 1_000_000, "portable", 2e-3)), "sma as a function")
+    assert (target.measured, target.met) == ("3.00x; portable 2.00x", False)
+
+
 def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
     assert {target.met for target in targets.targets(record())} == {None}
     assert report.score(targets.targets(record())).startswith("0 of 0 targets")
