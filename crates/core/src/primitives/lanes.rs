@@ -91,12 +91,24 @@ pub(super) mod pair {
         f64x2::transpose(x.map(load))
     }
 
+    /// Loads pairs and returns their columns.
+    #[inline(always)]
+    pub(in super::super) fn load_pairs(x: [&[f64; 2]; WIDTH]) -> [Lanes; 2] {
+        load_turned(x)
+    }
+
     /// Writes columns as the rows they make.
     #[inline(always)]
     pub(in super::super) fn store_turned(x: [Lanes; WIDTH], to: [&mut [f64; WIDTH]; WIDTH]) {
         for (row, to) in f64x2::transpose(x).into_iter().zip(to) {
             store(row, to);
         }
+    }
+
+    /// The second where its magnitude is below that of the first, else the first.
+    #[inline(always)]
+    pub(in super::super) fn smaller_in_magnitude(a: Lanes, b: Lanes) -> Lanes {
+        b.abs().simd_lt(a.abs()).select(b, a)
     }
 
     /// The larger magnitude of two, of which the first is none below zero; whatever where one is NaN.
@@ -192,9 +204,17 @@ pub(super) mod avx2 {
         (low, high)
     }
 
+    /// Loads pairs and returns their columns.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn joined(low: &[f64; 2], high: &[f64; 2]) -> Lanes {
+    pub(in super::super) fn load_pairs([a, b, c, d]: [&[f64; 2]; WIDTH]) -> [Lanes; 2] {
+        let (even, odd) = (joined(a, c), joined(b, d));
+        [_mm256_unpacklo_pd(even, odd), _mm256_unpackhi_pd(even, odd)]
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn joined(low: &[f64; 2], high: &[f64; 2]) -> Lanes {
         _mm256_insertf128_pd::<1>(
             _mm256_castpd128_pd256(_mm_loadu_pd(low)),
             _mm_loadu_pd(high),
@@ -273,6 +293,15 @@ pub(super) mod avx2 {
         _mm256_max_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), b), a)
     }
 
+    /// The second where its magnitude is below that of the first, else the first.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn smaller_in_magnitude(a: Lanes, b: Lanes) -> Lanes {
+        let magnitude = |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x);
+        let smaller = _mm256_cmp_pd::<_CMP_GT_OQ>(magnitude(a), magnitude(b));
+        _mm256_blendv_pd(a, b, smaller)
+    }
+
     /// The same; whatever where one is NaN.
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -323,9 +352,9 @@ pub(super) mod avx2 {
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512 {
     use core::arch::x86_64::{
-        __m512d, __m512i, __mmask8, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_add_epi64, _mm512_add_pd,
-        _mm512_andnot_pd, _mm512_castpd256_pd512, _mm512_castpd512_pd256, _mm512_cmp_pd_mask,
-        _mm512_insertf64x4, _mm512_mask_blend_pd, _mm512_max_pd, _mm512_mul_pd,
+        __m512d, __m512i, __mmask8, _CMP_GT_OQ, _CMP_UNORD_Q, _mm512_abs_pd, _mm512_add_epi64,
+        _mm512_add_pd, _mm512_andnot_pd, _mm512_castpd256_pd512, _mm512_castpd512_pd256,
+        _mm512_cmp_pd_mask, _mm512_insertf64x4, _mm512_mask_blend_pd, _mm512_max_pd, _mm512_mul_pd,
         _mm512_permutex2var_pd, _mm512_range_pd, _mm512_set_epi64, _mm512_set1_epi64,
         _mm512_set1_pd, _mm512_shuffle_f64x2, _mm512_sqrt_pd, _mm512_sub_pd, _mm512_unpackhi_pd,
         _mm512_unpacklo_pd,
@@ -419,6 +448,19 @@ pub(super) mod avx512 {
         ]
     }
 
+    /// Loads pairs and returns their columns.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn load_pairs(x: [&[f64; 2]; WIDTH]) -> [Lanes; 2] {
+        let [a, b, c, d, e, f, g, h] = x;
+        let fours = |a, b, c, d| {
+            let low = _mm512_castpd256_pd512(super::avx2::joined(a, b));
+            _mm512_insertf64x4::<1>(low, super::avx2::joined(c, d))
+        };
+        let (even, odd) = (fours(a, c, e, g), fours(b, d, f, h));
+        [_mm512_unpacklo_pd(even, odd), _mm512_unpackhi_pd(even, odd)]
+    }
+
     #[inline(always)]
     fn halves(x: &[f64; WIDTH]) -> (&[f64; 4], &[f64; 4]) {
         let ([low, high], _) = x.as_chunks() else {
@@ -486,6 +528,14 @@ pub(super) mod avx512 {
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(in super::super) fn larger_number(a: Lanes, b: Lanes) -> Lanes {
         _mm512_max_pd(_mm512_andnot_pd(_mm512_set1_pd(-0.0), b), a)
+    }
+
+    /// The second where its magnitude is below that of the first, else the first.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(in super::super) fn smaller_in_magnitude(a: Lanes, b: Lanes) -> Lanes {
+        let smaller = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(_mm512_abs_pd(a), _mm512_abs_pd(b));
+        _mm512_mask_blend_pd(smaller, a, b)
     }
 
     /// The same, sooner; whatever where one is NaN.

@@ -465,9 +465,9 @@ macro_rules! whole_blocks {
     ($name:ident, $lanes:ident, $blocks:literal $(, #[$feature:meta])?) => {
         mod $name {
             use super::lanes::$lanes::{
-                WIDTH, add, larger_magnitude, load, load_turned, mul, splat, store, store_turned, sub,
+                WIDTH, add, larger_magnitude, load, load_pairs, load_turned, mul, splat, store, store_turned, sub,
             };
-            use super::{BARS, Block, Ewm, LIMIT, MEANS, smaller_in_magnitude};
+            use super::{BARS, Block, Ewm, LIMIT, MEANS, lanes, smaller_in_magnitude};
 
             /// Blocks that run abreast.
             const BLOCKS: usize = $blocks;
@@ -498,14 +498,20 @@ macro_rules! whole_blocks {
                 let mut largest = [splat(0.0); BLOCKS / WIDTH];
                 let mut unsettled: Option<(&mut Group, [f64; BLOCKS], [f64; BLOCKS])> = None;
                 for (x, out) in x.iter().zip(out) {
-                    let mut level = [0.0; BLOCKS];
-                    for (level, bars) in level.iter_mut().zip(x.as_flattened()) {
-                        *level = smaller_in_magnitude(last, bars[0][0]);
-                        last = bars[PIECES - 1][WIDTH - 1];
+                    // The last bar before each block, and its first.
+                    let bars = x.as_flattened().as_flattened().as_flattened();
+                    let start = [last, bars[0]];
+                    let mut edges = [&start; BLOCKS];
+                    for (edge, bars) in edges[1..].iter_mut().zip(bars[BARS - 1..].chunks(BARS)) {
+                        *edge = bars.first_chunk().unwrap_or(edge);
                     }
+                    last = bars[GROUP - 1];
+                    let mut level = [0.0; BLOCKS];
                     let mut levels = [splat(0.0); BLOCKS / WIDTH];
-                    for (levels, level) in levels.iter_mut().zip(level.as_chunks().0) {
-                        *levels = load(level);
+                    for ((levels, level), &edges) in levels.iter_mut().zip(level.as_chunks_mut().0).zip(edges.as_chunks().0) {
+                        let [before, first] = load_pairs(edges);
+                        *levels = lanes::$lanes::smaller_in_magnitude(before, first);
+                        store(*levels, level);
                     }
                     // The product of this zero and beta, added to a block's first bar, leaves that as it is.
                     let mut scans = [splat(-0.0); BLOCKS / WIDTH];
