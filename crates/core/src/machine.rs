@@ -93,7 +93,7 @@ impl<K: Kernel> Instance<K> {
         // starts them.
         let begun = usize::try_from(self.bars % BARS as u64).unwrap_or(0);
         let mut end = if begun == 0 && self.bars > 0 {
-            block::<K>()
+            at_once::<K>()
         } else {
             BARS - begun
         };
@@ -101,7 +101,7 @@ impl<K: Kernel> Instance<K> {
         while start < bars {
             let block = start..bars.min(end);
             start = block.end;
-            end = start + self::block::<K>();
+            end = start + at_once::<K>();
             self.run_block(isa, inputs, outputs, block, &mut scratch);
         }
         // A forged state can have any count.
@@ -144,7 +144,7 @@ const SHORT: usize = 128;
 const LIVE: usize = 16;
 
 /// Bars that a kernel is handed at once at most.
-pub(crate) const fn block<K: Kernel>() -> usize {
+pub(crate) const fn at_once<K: Kernel>() -> usize {
     if K::SPEC.inputs.len() + K::SPEC.outputs.len() + K::SCRATCH > 2 {
         BLOCK
     } else {
@@ -157,6 +157,7 @@ pub(crate) const fn block<K: Kernel>() -> usize {
 pub(crate) fn columns<K: Kernel, const N: usize>(
     memory: &mut [[f64; N]; MAX_SCRATCH],
 ) -> Scratch<'_> {
+    const { assert!(K::SCRATCH <= MAX_SCRATCH, "no kernel has more") };
     let mut scratch = Scratch::default();
     for (column, memory) in scratch.iter_mut().zip(memory).take(K::SCRATCH) {
         *column = memory;

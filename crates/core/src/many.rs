@@ -8,7 +8,7 @@ use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
 use crate::kernel::{BLOCK, Isa, Kernel, MAX_SCRATCH, Results};
-use crate::machine::{block, canonicalise, check_shape, columns, of_length};
+use crate::machine::{at_once, canonicalise, check_shape, columns, of_length};
 use crate::primitives::recurrence::BARS;
 use crate::spec::MAX_INPUTS;
 use alloc::vec::Vec;
@@ -41,7 +41,7 @@ fn compute<K: Kernel>(
         let end = bars.min(if start == 0 {
             BARS
         } else {
-            start + block::<K>()
+            start + at_once::<K>()
         });
         let mut block: [&[f64]; MAX_INPUTS] = [&[]; MAX_INPUTS];
         for (column, input) in block.iter_mut().zip(inputs) {

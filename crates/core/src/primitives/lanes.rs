@@ -107,7 +107,7 @@ pub(super) mod pair {
 
     /// The second where its magnitude is below that of the first, else the first.
     #[inline(always)]
-    pub(in super::super) fn smaller_in_magnitude(a: Lanes, b: Lanes) -> Lanes {
+    pub(in super::super) fn smaller_magnitude(a: Lanes, b: Lanes) -> Lanes {
         b.abs().simd_lt(a.abs()).select(b, a)
     }
 
@@ -296,7 +296,7 @@ pub(super) mod avx2 {
     /// The second where its magnitude is below that of the first, else the first.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(in super::super) fn smaller_in_magnitude(a: Lanes, b: Lanes) -> Lanes {
+    pub(in super::super) fn smaller_magnitude(a: Lanes, b: Lanes) -> Lanes {
         let magnitude = |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x);
         let smaller = _mm256_cmp_pd::<_CMP_GT_OQ>(magnitude(a), magnitude(b));
         _mm256_blendv_pd(a, b, smaller)
@@ -533,7 +533,7 @@ pub(super) mod avx512 {
     /// The second where its magnitude is below that of the first, else the first.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
-    pub(in super::super) fn smaller_in_magnitude(a: Lanes, b: Lanes) -> Lanes {
+    pub(in super::super) fn smaller_magnitude(a: Lanes, b: Lanes) -> Lanes {
         let smaller = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(_mm512_abs_pd(a), _mm512_abs_pd(b));
         _mm512_mask_blend_pd(smaller, a, b)
     }

@@ -465,9 +465,10 @@ macro_rules! whole_blocks {
     ($name:ident, $lanes:ident, $blocks:literal $(, #[$feature:meta])?) => {
         mod $name {
             use super::lanes::$lanes::{
-                WIDTH, add, larger_magnitude, load, load_pairs, load_turned, mul, splat, store, store_turned, sub,
+                WIDTH, add, larger_magnitude, load, load_pairs, load_turned, mul, smaller_magnitude, splat, store,
+                store_turned, sub,
             };
-            use super::{BARS, Block, Ewm, LIMIT, MEANS, lanes, smaller_in_magnitude};
+            use super::{BARS, Block, Ewm, LIMIT, MEANS, smaller_in_magnitude};
 
             /// Blocks that run abreast.
             const BLOCKS: usize = $blocks;
@@ -503,14 +504,16 @@ macro_rules! whole_blocks {
                     let start = [last, bars[0]];
                     let mut edges = [&start; BLOCKS];
                     for (edge, bars) in edges[1..].iter_mut().zip(bars[BARS - 1..].chunks(BARS)) {
-                        *edge = bars.first_chunk().unwrap_or(edge);
+                        if let Some(pair) = bars.first_chunk() {
+                            *edge = pair;
+                        }
                     }
                     last = bars[GROUP - 1];
                     let mut level = [0.0; BLOCKS];
                     let mut levels = [splat(0.0); BLOCKS / WIDTH];
                     for ((levels, level), &edges) in levels.iter_mut().zip(level.as_chunks_mut().0).zip(edges.as_chunks().0) {
                         let [before, first] = load_pairs(edges);
-                        *levels = lanes::$lanes::smaller_in_magnitude(before, first);
+                        *levels = smaller_magnitude(before, first);
                         store(*levels, level);
                     }
                     // The product of this zero and beta, added to a block's first bar, leaves that as it is.
