@@ -23,10 +23,11 @@ PAYLOADS = np.array(
     [0xFFF8 << 48, 0x7FF0_0000_0000_0001, 0xFFF0 << 48 | 7, 0x7FF8_DEAD << 32], np.uint64
 ).view(np.float64)
 
-#: Lengths on either side of the edges of blocks.
+#: Lengths on either side of the edges of blocks: of those of averages, of the groups that run
+#: abreast, and of what a kernel is handed at once, the first of which is as long as the former.
 EDGES = (
-    *(1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 128, 129, 511, 512, 513, 700),
-    *(1024, 1040, 1041, 2048, 2064, 2065),
+    *(1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 100, 127, 128, 129, 143, 144, 145, 256, 272, 273, 700),
+    *(1023, 1024, 1040, 1041, 2048, 2064, 2065),
 )
 
 #: Periods on either side of the edges of blocks, and longer than most series.
