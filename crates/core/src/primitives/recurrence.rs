@@ -436,11 +436,48 @@ impl Isa {
         reason = "it is safe wherever it can be called without unsafe"
     )]
     pub fn avx512() -> Self {
+        if quotient::divider_is_quick() {
+            Self::avx512_dividing()
+        } else {
+            Self::avx512_multiplying()
+        }
+    }
+
+    /// AVX-512, with quotients by the divider alone.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    #[must_use]
+    #[allow(
+        clippy::missing_safety_doc,
+        reason = "it is safe wherever it can be called without unsafe"
+    )]
+    pub fn avx512_dividing() -> Self {
         Self {
             group: on_eights::GROUP,
             groups: |ewm, x, out| on_eights::groups(ewm, x, out),
             means: |ewms, x, out| on_eights::means(ewms, x, out),
             pieces: Some(Pieces::avx512()),
+            quotients: |scale, a, b| quotient::quotients(scale, a, b),
+            two_quotients: |scale, a, b| quotient::two_quotients(scale, a, b),
+            shares: |scale, a, b, c, of_infinity| quotient::shares(scale, a, b, c, of_infinity),
+            contrasts: |scale, a, b, out| quotient::contrasts(scale, a, b, out),
+            changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
+            has_nan: |values| lanes::avx512::has_nan(values),
+        }
+    }
+
+    /// AVX-512, with half of the quotients, or more, by multiplications.
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    #[must_use]
+    #[allow(
+        clippy::missing_safety_doc,
+        reason = "it is safe wherever it can be called without unsafe"
+    )]
+    pub fn avx512_multiplying() -> Self {
+        Self {
             quotients: |scale, a, b| quotient::avx512::quotients(scale, a, b),
             two_quotients: |scale, a, b| quotient::avx512::two_quotients(scale, a, b),
             shares: |scale, a, b, c, of_infinity| {
@@ -448,7 +485,7 @@ impl Isa {
             },
             contrasts: |scale, a, b, out| quotient::avx512::contrasts(scale, a, b, out),
             changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
-            has_nan: |values| lanes::avx512::has_nan(values),
+            ..Self::avx512_dividing()
         }
     }
 }
