@@ -89,13 +89,13 @@ class ResultStore(Generic[T]):
         finally:
             try:
                 with self._lock:
-                    if self._flights.get(key) is flight:
-                        del self._flights[key]
                     if landed is not None:
                         self._misses += 1
-                        # A result whose computation began before clear() is handed out, but not
-                        # kept.
-                        if generation == self._generation:
+                    # A result whose computation began before clear() is handed out, but not kept.
+                    # The flight has been forgotten then, and there may be another one.
+                    if generation == self._generation:
+                        del self._flights[key]
+                        if landed is not None:
                             self._keep(key, landed)
             finally:
                 flight.done.release()

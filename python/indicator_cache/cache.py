@@ -888,9 +888,8 @@ class IndicatorCache(CacheMethods):
         return result if bar is None else pick(spec, result, bar)
 
     def _compute(self, key: _Key, spec: IndicatorSpec, series: Series) -> tuple[_Entry, int]:
-        *_, policy, quality = key
-        backend = self._computing(policy)
-        if quality:
+        backend = self._computing(key[6])
+        if key[7]:
             entry: _Entry = _Grades.computed(key, spec, series, backend)
         elif self._link is None:
             entry = _Entry.computed(key, spec, series, backend)
@@ -1128,16 +1127,18 @@ class _Entry:
     @property
     def size(self) -> int:
         """Bytes of the arrays."""
-        return sum([column.buffer.nbytes for column in self._columns])
+        size = 0
+        for column, _ in self._columns:
+            size += column.nbytes
+        return size
 
     @classmethod
     def computed(
         cls, key: _Key, spec: IndicatorSpec, series: Series, backend: backends.Backend
     ) -> _Entry:
         """Compute a result over all bars of a series."""
-        _, _, _, source, _, stepwise, _, _ = key
-        inputs = _inputs(spec, series, source)
-        if not stepwise:
+        inputs = _inputs(spec, series, key[3])
+        if not key[5]:
             machine, outputs = cls._begin(key, spec, backend, inputs)
         else:
             starts, lengths = series.steps()

@@ -12,7 +12,6 @@ use numpy::npyffi::{NPY_ARRAY_WRITEABLE, NpyTypes, PY_ARRAY_API, get_type_object
 use numpy::{Element, PyArray1, PyArrayDescrMethods, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyMemoryView, PyTuple};
 use std::ffi::{c_int, c_void};
@@ -175,8 +174,10 @@ impl<'py> Block<'py> {
 
     /// The columns, which refer to the memory by way of a read-only buffer: of an array, numpy lets its owner make any view writable.
     fn read_only_columns(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let buffer = PyMemoryView::from(&self.memory)?.call_method0(intern!(py, "toreadonly"))?;
-        self.views(py, &buffer, 0)
+        // SAFETY: nobody else knows of the array. It is read-only itself, so that its buffer is.
+        unsafe { (*self.memory.as_array_ptr()).fields.flags &= !NPY_ARRAY_WRITEABLE };
+        let buffer = PyMemoryView::from(&self.memory)?;
+        self.views(py, buffer.as_any(), 0)
     }
 
     fn views(
