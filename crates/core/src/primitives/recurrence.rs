@@ -329,6 +329,26 @@ pub struct Isa {
     has_nan: fn(&[f64]) -> bool,
 }
 
+/// What there is for wider registers. A closure has the instructions of where it is made, and whoever is there may
+/// hand it on.
+#[cfg(target_arch = "x86_64")]
+macro_rules! of_registers {
+    ($averages:ident, $width:ident) => {
+        Self {
+            group: $averages::GROUP,
+            groups: |ewm, x, out| $averages::groups(ewm, x, out),
+            means: |ewms, x, out| $averages::means(ewms, x, out),
+            pieces: Some(Pieces::$width()),
+            quotients: |scale, a, b| quotient::quotients(scale, a, b),
+            two_quotients: |scale, a, b| quotient::two_quotients(scale, a, b),
+            shares: |scale, a, b, c, of_infinity| quotient::shares(scale, a, b, c, of_infinity),
+            contrasts: |scale, a, b, out| quotient::contrasts(scale, a, b, out),
+            changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
+            has_nan: |values| lanes::$width::has_nan(values),
+        }
+    };
+}
+
 impl Isa {
     /// Replaces numerators by their quotients, times `scale`.
     #[inline(always)]
@@ -411,19 +431,7 @@ impl Isa {
         reason = "it is safe wherever it can be called without unsafe"
     )]
     pub fn avx2() -> Self {
-        // A closure has the instructions of where it is made, and whoever is there may hand it on.
-        Self {
-            group: on_fours::GROUP,
-            groups: |ewm, x, out| on_fours::groups(ewm, x, out),
-            means: |ewms, x, out| on_fours::means(ewms, x, out),
-            pieces: Some(Pieces::avx2()),
-            quotients: |scale, a, b| quotient::quotients(scale, a, b),
-            two_quotients: |scale, a, b| quotient::two_quotients(scale, a, b),
-            shares: |scale, a, b, c, of_infinity| quotient::shares(scale, a, b, c, of_infinity),
-            contrasts: |scale, a, b, out| quotient::contrasts(scale, a, b, out),
-            changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
-            has_nan: |values| lanes::avx2::has_nan(values),
-        }
+        of_registers!(on_fours, avx2)
     }
 
     /// AVX-512.
@@ -453,18 +461,7 @@ impl Isa {
         reason = "it is safe wherever it can be called without unsafe"
     )]
     pub fn avx512_dividing() -> Self {
-        Self {
-            group: on_eights::GROUP,
-            groups: |ewm, x, out| on_eights::groups(ewm, x, out),
-            means: |ewms, x, out| on_eights::means(ewms, x, out),
-            pieces: Some(Pieces::avx512()),
-            quotients: |scale, a, b| quotient::quotients(scale, a, b),
-            two_quotients: |scale, a, b| quotient::two_quotients(scale, a, b),
-            shares: |scale, a, b, c, of_infinity| quotient::shares(scale, a, b, c, of_infinity),
-            contrasts: |scale, a, b, out| quotient::contrasts(scale, a, b, out),
-            changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
-            has_nan: |values| lanes::avx512::has_nan(values),
-        }
+        of_registers!(on_eights, avx512)
     }
 
     /// AVX-512, with half of the quotients, or more, by multiplications.
