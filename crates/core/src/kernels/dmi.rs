@@ -67,6 +67,7 @@ impl Kernel for Dmi {
     };
 
     const SCRATCH: usize = 3;
+    const IN_BURSTS: bool = true;
 
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let mean = || Ewm::new(params.reciprocal(0), Gap::Decay);

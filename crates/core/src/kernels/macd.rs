@@ -67,6 +67,8 @@ impl Kernel for Macd {
         revision: 2,
     };
 
+    const IN_BURSTS: bool = true;
+
     fn new(params: &Params<'_>) -> Result<Self, Error> {
         let mean = |index| Ewm::new(ema::alpha(params.integer(index)), Gap::Decay);
         Ok(Self { fast: mean(0), slow: mean(1), signal: mean(2) })
