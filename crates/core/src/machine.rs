@@ -98,7 +98,9 @@ impl<K: Kernel> Instance<K> {
             BARS - begun
         };
         let columns = inputs.len() + outputs.len();
-        let fetching = K::IN_BURSTS && bars.saturating_mul(columns) > FETCHED_FROM;
+        let fetching = K::IN_BURSTS
+            && cfg!(not(target_arch = "wasm32"))
+            && bars.saturating_mul(columns) > FETCHED_FROM;
         let mut start = 0;
         let mut fetched = 0;
         while start < bars {
@@ -146,7 +148,8 @@ impl<K: Kernel> Instance<K> {
     }
 }
 
-/// Numbers in the columns of a run from which on they are fetched: 16 MiB, more than most processors have in caches for one program.
+/// Numbers in the columns of a run from which on they are fetched: 16 MiB, more than most processors have in caches for one program, and
+/// than a WebAssembly module is given at once.
 const FETCHED_FROM: usize = 1 << 21;
 
 /// Bars that are fetched at once: six columns of them are in a second-level cache of half a mebibyte.
