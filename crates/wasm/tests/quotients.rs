@@ -4,6 +4,10 @@
 
 #![cfg(target_arch = "x86_64")]
 
+#[path = "../../core/tests/common/mod.rs"]
+mod common;
+
+use common::Rng;
 use indicator_core::kernel::{Extension, Isa, Results};
 
 #[target_feature(enable = "avx512f,avx512dq")]
@@ -11,71 +15,55 @@ fn ways() -> [Isa; 2] {
     [Isa::avx512_dividing(), Isa::avx512_multiplying()]
 }
 
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        (self.next() >> 16) % limit
-    }
-
-    /// Two numbers whose quotient is as near to the middle of two others as any is that does not lie there. With their digits as
-    /// whole numbers, and the odd one of 54 bits that stands for the middle, `2^54 a = b middle + rest`.
-    fn nearly_halfway(&mut self) -> (f64, f64) {
-        const MODULUS: u64 = 1 << 54;
-        loop {
-            let b = self.next() >> 12 | 1 << 52 | 1;
-            // Newton's iteration doubles the digits that are right.
-            let inverse = (0..6).fold(1_u64, |y, _| {
-                y.wrapping_mul(2_u64.wrapping_sub(b.wrapping_mul(y)))
-            });
-            let rest =
-                [1, 3, MODULUS - 1, MODULUS - 3][usize::try_from(self.below(4)).expect("few")];
-            let middle = (MODULUS - rest).wrapping_mul(inverse) % MODULUS;
-            let product = u128::from(b) * u128::from(middle);
-            if middle >> 53 == 1 && product >> 106 == 1 {
-                let a = (product + (1 << 53)) >> 54;
-                let digits = |x| f64::from_bits(1023 << 52 | (x & ((1 << 52) - 1)));
-                return (digits(u64::try_from(a).expect("53 bits")), digits(b));
-            }
+/// Two numbers whose quotient is as near to the middle of two others as any is that does not lie there. With their digits as
+/// whole numbers, and the odd one of 54 bits that stands for the middle, `2^54 a = b middle + rest`.
+fn nearly_halfway(random: &mut Rng) -> (f64, f64) {
+    const MODULUS: u64 = 1 << 54;
+    loop {
+        let b = random.next() >> 12 | 1 << 52 | 1;
+        // Newton's iteration doubles the digits that are right.
+        let inverse = (0..6).fold(1_u64, |y, _| {
+            y.wrapping_mul(2_u64.wrapping_sub(b.wrapping_mul(y)))
+        });
+        let rest = [1, 3, MODULUS - 1, MODULUS - 3][random.below(4)];
+        let middle = (MODULUS - rest).wrapping_mul(inverse) % MODULUS;
+        let product = u128::from(b) * u128::from(middle);
+        if middle >> 53 == 1 && product >> 106 == 1 {
+            let a = (product + (1 << 53)) >> 54;
+            let digits = |x| f64::from_bits(1023 << 52 | (x & ((1 << 52) - 1)));
+            return (digits(u64::try_from(a).expect("53 bits")), digits(b));
         }
     }
+}
 
-    /// Numbers with quotients near the middle of two others, and some that no short way is for.
-    fn hard_to_divide(&mut self, count: usize) -> Vec<f64> {
-        const ODD: [f64; 8] = [
-            0.0,
-            -0.0,
-            f64::NAN,
-            f64::INFINITY,
-            -f64::INFINITY,
-            5e-324,
-            1e-300,
-            1e300,
-        ];
-        const DIGITS: u64 = (1 << 52) - 1;
-        let mut middle = 0;
-        let mut number = |place: usize| {
-            if place.is_multiple_of(512) {
-                middle = 1023 - 300 + self.below(600);
-            }
-            if self.below(700) == 0 {
-                return ODD[place % ODD.len()];
-            }
-            let any = self.next() & DIGITS;
-            let short = any >> (40 + self.below(12));
-            let kinds = [any, short, DIGITS ^ short, any & !((1 << 26) - 1)];
-            let exponent = middle + self.below(80) - 40;
-            f64::from_bits(self.below(2) << 63 | exponent << 52 | kinds[place / 64 % 4])
-        };
-        (0..count).map(&mut number).collect()
-    }
+/// Numbers with quotients near the middle of two others, and some that no short way is for.
+fn hard_to_divide(random: &mut Rng, count: usize) -> Vec<f64> {
+    const ODD: [f64; 8] = [
+        0.0,
+        -0.0,
+        f64::NAN,
+        f64::INFINITY,
+        -f64::INFINITY,
+        5e-324,
+        1e-300,
+        1e300,
+    ];
+    const DIGITS: u64 = (1 << 52) - 1;
+    let mut middle = 0;
+    let mut number = |place: usize| {
+        if place.is_multiple_of(512) {
+            middle = 1023 - 300 + random.next() % 600;
+        }
+        if random.below(700) == 0 {
+            return ODD[place % ODD.len()];
+        }
+        let any = random.next() & DIGITS;
+        let short = any >> (40 + random.below(12));
+        let kinds = [any, short, DIGITS ^ short, any & !((1 << 26) - 1)];
+        let exponent = middle + random.next() % 80 - 40;
+        f64::from_bits(random.next() << 63 | exponent << 52 | kinds[place / 64 % 4])
+    };
+    (0..count).map(&mut number).collect()
 }
 
 /// The bits of numbers, those of all NaNs alike; there is none where none is claimed to be.
@@ -113,17 +101,20 @@ fn both_ways_lead_to_the_same_quotients() {
     }
     // SAFETY: the processor has what it is compiled for.
     let ways = unsafe { ways() };
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let (a, b): (Vec<f64>, Vec<f64>) = (0..100_000).map(|_| random.nearly_halfway()).unzip();
+    let mut random = Rng::new(1);
+    let (a, b): (Vec<f64>, Vec<f64>) = (0..100_000).map(|_| nearly_halfway(&mut random)).unzip();
     for isa in ways {
         assert!(quotients(isa, &a, &b) == quotients(Isa::PORTABLE, &a, &b));
     }
     for _ in 0..40 {
-        let (a, b) = (random.hard_to_divide(40_009), random.hard_to_divide(40_009));
+        let (a, b) = (
+            hard_to_divide(&mut random, 40_009),
+            hard_to_divide(&mut random, 40_009),
+        );
         // Where numerator and denominator are near each other, so are a change and what may be lost in it.
         let near: Vec<f64> = a
             .iter()
-            .map(|x| f64::from_bits(x.to_bits() ^ random.below(1 << 20)))
+            .map(|x| f64::from_bits(x.to_bits() ^ random.next() >> 44))
             .collect();
         for b in [&b, &near] {
             let expected = quotients(Isa::PORTABLE, &a, b);
