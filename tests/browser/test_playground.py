@@ -70,9 +70,15 @@ def shown_lines(page: Page) -> list[str]:
     return found
 
 
+def read(page: Page) -> None:
+    """Wait until the file that was chosen has been read, which the page does by the way."""
+    expect(page.locator("#prices")).to_have_attribute("aria-busy", "false")
+
+
 def give(page: Page, name: str, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     page.set_input_files("#file", {"name": name, "mimeType": "text/csv", "buffer": data})
+    read(page)
 
 
 def drop(page: Page, name: str, content: str) -> None:
@@ -88,6 +94,7 @@ def drop(page: Page, name: str, content: str) -> None:
         }""",
         [name, content],
     )
+    read(page)
 
 
 # --- the same bits ---
@@ -287,7 +294,6 @@ def test_a_bad_file_is_told_the_line_and_the_reason(
 ) -> None:
     before = shown_digests(playground)
     drop(playground, "bad.csv", content)
-    playground.wait_for_selector("#error:visible")
     assert playground.inner_text("#error").startswith(f"bad.csv was not read. {message}")
     # Nothing else changed.
     assert shown_digests(playground) == before
@@ -299,6 +305,43 @@ def test_a_file_that_is_no_text(playground: Page) -> None:
     give(playground, "bad.bin", b"date,close\n2024-01-02,1\n2024-01-03,\xff\n")
     message = "bad.bin was not read. Line 3: this is not text in UTF-8. Is it a CSV file?"
     assert playground.inner_text("#error") == message
+
+
+def test_a_file_that_cannot_be_read(playground: Page) -> None:
+    """It was a folder, or was deleted after it was chosen."""
+    before = shown_digests(playground)
+    playground.evaluate(
+        """() => {
+            File.prototype.arrayBuffer = async () => {
+                throw new DOMException("It is gone.", "NotFoundError");
+            };
+        }"""
+    )
+    drop(playground, "gone.csv", GOOD)
+    assert playground.inner_text("#error") == "gone.csv was not read. It is gone."
+    assert shown_digests(playground) == before
+
+
+def test_what_was_chosen_last_is_shown(playground: Page) -> None:
+    """A file that takes long to read does not replace what was chosen while it was read."""
+    playground.evaluate(
+        """() => {
+            const read = File.prototype.arrayBuffer;
+            const released = new Promise((release) => (window.release = release));
+            File.prototype.arrayBuffer = function () {
+                if (this.name !== "slow.csv") return read.call(this);
+                return (window.slow = released.then(() => read.call(this)));
+            };
+        }"""
+    )
+    slow = {"name": "slow.csv", "mimeType": "text/csv", "buffer": b"close\n1\n"}
+    playground.set_input_files("#file", slow)
+    expect(playground.locator("#prices")).to_have_attribute("aria-busy", "true")
+    give(playground, "quick.csv", GOOD)
+    assert "quick.csv" in playground.inner_text("#loaded")
+    # After what the page does with the bytes, which it awaits as well.
+    playground.evaluate("async () => { release(); await slow; await new Promise(setTimeout); }")
+    assert "quick.csv" in playground.inner_text("#loaded")
 
 
 def test_a_column_that_the_file_lacks(playground: Page) -> None:
@@ -399,7 +442,6 @@ def test_screens(visit: Open, screen: str, width: int, height: int, scheme: str)
     for name in ("macd", "rsi"):
         add(page, name)
     drop(page, "prices.csv", "date,close\n2024-01-02,ten\n")
-    page.wait_for_selector("#error:visible")
     page.select_option("#speed", "Infinity")
     page.click("#play")
     page.wait_for_selector("#replayed.good")

@@ -20,6 +20,8 @@ interface Shown {
 }
 
 let bars: Bars = parse(SAMPLE_NAME, sampleText);
+/** Counts the prices asked for: a file that takes long to read must not replace what was chosen after it. */
+let asked = 0;
 let studies: Study[] = [];
 let shown: Shown[] = [];
 let lives: Live[] = [];
@@ -33,6 +35,8 @@ const chart = new Chart(find("chart", HTMLElement), (bar) => legend(bar));
 // --- prices ---
 
 function load(name: string, read: () => string): void {
+  asked += 1;
+  find("prices", HTMLElement).ariaBusy = "false";
   const error = find("error", HTMLElement);
   try {
     bars = parse(name, read());
@@ -48,8 +52,15 @@ function load(name: string, read: () => string): void {
 
 async function loadFile(file: File | undefined): Promise<void> {
   if (!file) return;
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  load(file.name, () => decode(bytes));
+  asked += 1;
+  const turn = asked;
+  find("prices", HTMLElement).ariaBusy = "true";
+  const content = await file.arrayBuffer().catch((reason: Error) => reason);
+  if (turn !== asked) return;
+  load(file.name, () => {
+    if (content instanceof Error) throw content;
+    return decode(new Uint8Array(content));
+  });
 }
 
 function describe(): void {
