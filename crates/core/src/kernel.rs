@@ -50,7 +50,7 @@ pub trait Kernel: Clone + Send + Sync + 'static {
     const SCRATCH: usize = 0;
 
     /// Whether it goes over several inputs and outputs in a block, one after the other, and does little at each bar. Of a long run
-    /// the columns are fetched in longer stretches then: a processor fetches ahead where a column is gone through without a pause.
+    /// the columns are fetched in longer stretches then, on processors that fetch ahead only where a column is gone through without a pause.
     const IN_BURSTS: bool = false;
 
     /// Builds the initial state.

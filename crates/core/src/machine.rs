@@ -80,13 +80,13 @@ impl<K: Kernel> Instance<K> {
         let mut scratch = if K::SCRATCH == 0 {
             Scratch::default()
         } else if bars <= LIVE {
-            live = [[0.0; LIVE]; MAX_SCRATCH];
+            live = Memory::new();
             columns::<K, LIVE>(&mut live)
         } else if bars <= SHORT {
-            short = [[0.0; SHORT]; MAX_SCRATCH];
+            short = Memory::new();
             columns::<K, SHORT>(&mut short)
         } else {
-            long = [[0.0; BLOCK]; MAX_SCRATCH];
+            long = Memory::new();
             columns::<K, BLOCK>(&mut long)
         };
         // Averages take many bars abreast where a block of theirs begins, except for the bar that
@@ -98,9 +98,7 @@ impl<K: Kernel> Instance<K> {
             BARS - begun
         };
         let columns = inputs.len() + outputs.len();
-        let fetching = K::IN_BURSTS
-            && cfg!(not(target_arch = "wasm32"))
-            && bars.saturating_mul(columns) > FETCHED_FROM;
+        let fetching = isa.fetching && K::IN_BURSTS && bars.saturating_mul(columns) > FETCHED_FROM;
         let mut start = 0;
         let mut fetched = 0;
         while start < bars {
@@ -148,8 +146,7 @@ impl<K: Kernel> Instance<K> {
     }
 }
 
-/// Numbers in the columns of a run from which on they are fetched: 16 MiB, more than most processors have in caches for one program, and
-/// than a WebAssembly module is given at once.
+/// Numbers in the columns of a run from which on they are fetched: 16 MiB, more than most processors have in caches for one program.
 const FETCHED_FROM: usize = 1 << 21;
 
 /// Bars that are fetched at once: six columns of them are in a second-level cache of half a mebibyte.
@@ -190,14 +187,24 @@ pub(crate) const fn at_once<K: Kernel>() -> usize {
     }
 }
 
+/// Memory for columns of scratch. Each begins at a line of the processor's cache: a register that is as wide as a line would
+/// be in two otherwise.
+#[repr(align(64))]
+pub(crate) struct Memory<const N: usize>([[f64; N]; MAX_SCRATCH]);
+
+impl<const N: usize> Memory<N> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([[0.0; N]; MAX_SCRATCH])
+    }
+}
+
 /// Columns of scratch, as many as a kernel uses.
 #[inline(always)]
-pub(crate) fn columns<K: Kernel, const N: usize>(
-    memory: &mut [[f64; N]; MAX_SCRATCH],
-) -> Scratch<'_> {
+pub(crate) fn columns<K: Kernel, const N: usize>(memory: &mut Memory<N>) -> Scratch<'_> {
     const { assert!(K::SCRATCH <= MAX_SCRATCH, "no kernel has more") };
     let mut scratch = Scratch::default();
-    for (column, memory) in scratch.iter_mut().zip(memory).take(K::SCRATCH) {
+    for (column, memory) in scratch.iter_mut().zip(&mut memory.0).take(K::SCRATCH) {
         *column = memory;
     }
     scratch
@@ -337,4 +344,47 @@ pub(crate) fn check_shape(
         }
     }
     Ok(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{dmi::Dmi, macd::Macd};
+    use std::vec;
+
+    /// The results for some runs that follow each other.
+    fn results<K: Kernel>(isa: Isa, inputs: &[Vec<f64>], at_once: usize) -> Vec<Vec<u64>> {
+        let params: Vec<f64> = K::SPEC.params.iter().map(|p| p.domain.default()).collect();
+        let mut instance = Instance::<K>::new(&params).unwrap();
+        let mut results = vec![vec![0.0; inputs[0].len()]; K::SPEC.outputs.len()];
+        for start in (0..inputs[0].len()).step_by(at_once) {
+            let run = start..inputs[0].len().min(start + at_once);
+            let inputs: Vec<&[f64]> = inputs.iter().map(|x| &x[run.clone()]).collect();
+            let mut outputs: Vec<&mut [f64]> =
+                results.iter_mut().map(|y| &mut y[run.clone()]).collect();
+            instance.take(isa, &inputs, &mut outputs).unwrap();
+        }
+        let bits = |column: Vec<f64>| column.into_iter().map(f64::to_bits).collect();
+        results.into_iter().map(bits).collect()
+    }
+
+    fn fetching_changes_nothing<K: Kernel>() {
+        const { assert!(K::IN_BURSTS, "nothing is fetched") };
+        let columns = K::SPEC.inputs.len() + K::SPEC.outputs.len();
+        let bars = FETCHED_FROM / columns + STRETCH / 2;
+        let price = |t: usize| 100.0 + (t * 7919 % 1013) as f64 / 8.0;
+        // High, low and close, or any column.
+        let column = |of: usize| (0..bars).map(move |t| price(t) + [2.0, 0.0, 1.0][of]);
+        let inputs: Vec<Vec<f64>> = (0..K::SPEC.inputs.len())
+            .map(|of| column(of).collect())
+            .collect();
+        let short = results::<K>(Isa::PORTABLE, &inputs, 9_001);
+        assert!(results::<K>(Isa::PORTABLE.with_fetching(), &inputs, bars) == short);
+    }
+
+    #[test]
+    fn fetching_changes_no_result() {
+        fetching_changes_nothing::<Dmi>();
+        fetching_changes_nothing::<Macd>();
+    }
 }

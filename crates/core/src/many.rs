@@ -7,8 +7,8 @@
 use crate::error::Error;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::Extension;
-use crate::kernel::{BLOCK, Isa, Kernel, MAX_SCRATCH, Results};
-use crate::machine::{at_once, canonicalise, check_shape, columns, of_length};
+use crate::kernel::{BLOCK, Isa, Kernel, Results};
+use crate::machine::{Memory, at_once, canonicalise, check_shape, columns, of_length};
 use crate::primitives::recurrence::BARS;
 use crate::spec::MAX_INPUTS;
 use alloc::vec::Vec;
@@ -33,7 +33,7 @@ fn compute<K: Kernel>(
     for params in params {
         kernels.push(K::new(&K::SPEC.check(params)?)?);
     }
-    let mut memory = [[0.0; BLOCK]; MAX_SCRATCH];
+    let mut memory = Memory::new();
     let mut scratch = columns::<K, BLOCK>(&mut memory);
     let mut start = 0;
     while start < bars {

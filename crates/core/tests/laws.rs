@@ -224,19 +224,6 @@ fn sweep(law: Law, entry: &Entry) -> Result<(), String> {
     Ok(())
 }
 
-#[test]
-fn long_runs_give_what_short_ones_do() {
-    let data = common::random_walk(800_001, &mut Rng::new(3));
-    for entry in registry::entries() {
-        let params = parameter_sets(entry.spec).remove(0);
-        let columns = columns_of(entry.spec, &data);
-        let mut machine = entry.create(&params).expect("valid parameters");
-        let pieces = run_in_blocks(machine.as_mut(), &columns, 0..800_001, &mut || 9_001);
-        same(&run(entry, &params, &columns), &pieces)
-            .unwrap_or_else(|what| panic!("{}: {what}", entry.spec.name));
-    }
-}
-
 fn same(expected: &[Vec<f64>], found: &[Vec<f64>]) -> Result<(), String> {
     for (output, (expected, found)) in expected.iter().zip(found).enumerate() {
         if let Some(bar) = (0..expected.len()).find(|&t| bits(expected[t]) != bits(found[t])) {

@@ -88,9 +88,9 @@ impl Kernel for Dmi {
         let n = high.len();
         let [plus, minus, other] = scratch.map(|column| &mut column[..n]);
         let low = &low[..n];
-        self.previous_high.run(high, |t, previous| plus[t] = high[t] - previous);
-        self.previous_low.run(low, |t, previous| {
-            let (up, down) = (plus[t], previous - low[t]);
+        let before = [&mut self.previous_high, &mut self.previous_low];
+        Previous::run_beside(before, [high, low], |t, [previous_high, previous_low]| {
+            let (up, down) = (high[t] - previous_high, previous_low - low[t]);
             plus[t] = movement(up, down);
             minus[t] = movement(down, up);
         });

@@ -143,22 +143,6 @@ fn written(a: &[f64], b: &[f64], out: &mut [f64], of: impl Fn(f64, f64) -> f64) 
     Results::numbers_if(results.all_below())
 }
 
-/// Whether the divider takes eight numbers in a few cycles, so that nothing is gained by going without it: from the fifth generation of
-/// Zen on it takes 3.7, as long as for two, where Intel's takes 16. No processor of others has the first of these extensions, and no
-/// older one of AMD's the second.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn divider_is_quick() -> bool {
-    #[cfg(feature = "std")]
-    {
-        std::arch::is_x86_feature_detected!("sse4a")
-            && std::arch::is_x86_feature_detected!("avx512vp2intersect")
-    }
-    #[cfg(not(feature = "std"))]
-    {
-        false
-    }
-}
-
 /// With less of the divider, where the numbers allow it.
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512 {

@@ -327,6 +327,8 @@ pub struct Isa {
     contrasts: Contrasts,
     changes: Changes,
     has_nan: fn(&[f64]) -> bool,
+    /// Whether columns that no cache holds are better gone through ahead of computing.
+    pub(crate) fetching: bool,
 }
 
 /// What there is for wider registers. A closure has the instructions of where it is made, and whoever is there may
@@ -345,6 +347,7 @@ macro_rules! of_registers {
             contrasts: |scale, a, b, out| quotient::contrasts(scale, a, b, out),
             changes: |scale, x, b, out| quotient::changes(scale, x, b, out),
             has_nan: |values| lanes::$width::has_nan(values),
+            fetching: false,
         }
     };
 }
@@ -419,7 +422,17 @@ impl Isa {
         contrasts: quotient::contrasts,
         changes: quotient::changes,
         has_nan,
+        fetching: false,
     };
+
+    /// The same, with columns that no cache holds gone through ahead of computing.
+    #[must_use]
+    pub const fn with_fetching(self) -> Self {
+        Self {
+            fetching: true,
+            ..self
+        }
+    }
 
     /// AVX2.
     #[cfg(target_arch = "x86_64")]
@@ -444,8 +457,8 @@ impl Isa {
         reason = "it is safe wherever it can be called without unsafe"
     )]
     pub fn avx512() -> Self {
-        if quotient::divider_is_quick() {
-            Self::avx512_dividing()
+        if is_fifth_zen() {
+            Self::avx512_dividing().with_fetching()
         } else {
             Self::avx512_multiplying()
         }
@@ -484,6 +497,24 @@ impl Isa {
             changes: |scale, x, b, out| quotient::avx512::changes(scale, x, b, out),
             ..Self::avx512_dividing()
         }
+    }
+}
+
+/// Whether this is a Zen of the fifth generation or a later one. No processor but AMD's has the first of these extensions, and none of
+/// the generations before has the second.
+///
+/// Its divider takes eight numbers in 3.7 cycles, as long as two, where Intel's takes 16: nothing is gained by going without it. And
+/// what reads ahead there learns anew where columns are gone through in bursts, which Intel's does not.
+#[cfg(target_arch = "x86_64")]
+fn is_fifth_zen() -> bool {
+    #[cfg(feature = "std")]
+    {
+        std::arch::is_x86_feature_detected!("sse4a")
+            && std::arch::is_x86_feature_detected!("avx512vp2intersect")
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        false
     }
 }
 
