@@ -6,6 +6,9 @@ use crate::state::{Reader, State, Writer};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+/// Numbers in a line of the processor's cache.
+const LINE: usize = 8;
+
 /// The last values of a column, at least `capacity` of them, NaN before the first.
 ///
 /// The length is a power of two, and the place of bar `t` is `t` modulo that length, so the cursor
@@ -29,30 +32,6 @@ impl Ring {
     /// Value at bar `bar`, which must be one of the last that were pushed.
     pub(crate) fn at(&self, bar: usize) -> f64 {
         self.0[bar & (self.0.len() - 1)]
-    }
-
-    /// Puts the value of bar `bar` in the place of the oldest, which it returns.
-    #[inline(always)]
-    pub(crate) fn replace(&mut self, bar: usize, value: f64) -> f64 {
-        let place = bar & (self.0.len() - 1);
-        core::mem::replace(&mut self.0[place], value)
-    }
-
-    /// Hands out `current` delayed by `by` bars, in pieces, each with the bars it is for. `current`
-    /// begins at bar `bars` and has not been pushed yet; `by` is at most the ring's length.
-    #[inline(always)]
-    pub(crate) fn delayed(
-        &self,
-        bars: usize,
-        current: &[f64],
-        by: usize,
-        mut piece: impl FnMut(Range<usize>, &[f64]),
-    ) {
-        let old = by.min(current.len());
-        for at in self.spans(bars, by, old) {
-            piece(at.clone(), self.span(bars, by, at));
-        }
-        piece(old..current.len(), &current[..current.len() - old]);
     }
 
     /// Cuts the first `count` values of a run that begins at bar `bars`, delayed by `by` bars, into
@@ -87,6 +66,69 @@ impl Ring {
         for back in (1..=count).rev() {
             to.float(self.at(bars.wrapping_sub(back)));
         }
+    }
+}
+
+/// The last values of a column, at least `reach` of them, NaN before the first, side by side wherever they begin: new ones are written
+/// behind them, and at the end of the memory they move to where it begins.
+#[derive(Clone, Default)]
+pub(crate) struct Trail {
+    values: Vec<f64>,
+    reach: usize,
+    /// Where they begin: at a line of the processor's cache, if this is not a copy.
+    first: usize,
+    end: usize,
+}
+
+impl Trail {
+    /// Of which up to `at_once` values are written at a time.
+    pub(crate) fn new(reach: usize, at_once: usize) -> Result<Self, Error> {
+        let len = LINE - 1 + reach + reach.max(at_once);
+        let mut values = Vec::new();
+        values.try_reserve_exact(len).map_err(|_| Error::Memory)?;
+        values.resize(len, NAN);
+        let to_line = values.as_ptr().align_offset(LINE * size_of::<f64>());
+        let first = to_line.min(LINE - 1);
+        Ok(Self {
+            values,
+            reach,
+            first,
+            end: first + reach,
+        })
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.end = self.first + self.reach;
+        self.values[..self.end].fill(NAN);
+    }
+
+    /// Where the next `count` values are to be written.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, count: usize) -> &mut [f64] {
+        if self.values.len() - self.end < count {
+            let kept = self.end - self.reach..self.end;
+            self.values.copy_within(kept, self.first);
+            self.end = self.first + self.reach;
+        }
+        let first = self.end;
+        self.end += count;
+        &mut self.values[first..self.end]
+    }
+
+    /// As many values as were written last, delayed by up to `reach`.
+    #[inline(always)]
+    pub(crate) fn delayed(&self, by: usize, count: usize) -> &[f64] {
+        &self.values[self.end - by - count..self.end - by]
+    }
+
+    /// The value that was written `back` values ago; the last one is one back.
+    pub(crate) fn at(&self, back: usize) -> f64 {
+        self.values[self.end - back]
+    }
+
+    /// Writes one value.
+    pub(crate) fn push(&mut self, value: f64) {
+        self.next(1)[0] = value;
     }
 }
 
@@ -198,9 +240,6 @@ impl Previous {
         [x, y]: [&[f64]; 2],
         mut bar: impl FnMut(usize, [f64; 2]),
     ) {
-        /// Numbers in a line.
-        const LINE: usize = 8;
-
         let (Some(&last), Some(&last_beside)) = (x.last(), y.last()) else {
             return;
         };
@@ -255,6 +294,41 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_trail_has_the_last_values_side_by_side() {
+        let value = |number: usize| number as f64;
+        for reach in [0, 1, 16, 100] {
+            let mut trail = Trail::new(reach, 10).unwrap();
+            let mut written = 0;
+            for count in (1..=10).cycle().take(10 + reach) {
+                for (place, number) in trail.next(count).iter_mut().zip(written..) {
+                    *place = value(number);
+                }
+                written += count;
+                for by in 0..=reach {
+                    for (&found, back) in trail.delayed(by, count).iter().zip((0..count).rev()) {
+                        let expected = written.checked_sub(1 + by + back).map_or(NAN, value);
+                        assert_eq!(
+                            found.to_bits(),
+                            expected.to_bits(),
+                            "{reach} {written} {by}"
+                        );
+                    }
+                    if by > 0 {
+                        assert_eq!(
+                            trail.at(by).to_bits(),
+                            trail.delayed(by - 1, 1)[0].to_bits()
+                        );
+                    }
+                }
+            }
+            trail.clear();
+            assert!(trail.delayed(0, reach).iter().all(|value| value.is_nan()));
+            trail.push(1.0);
+            assert_eq!(trail.at(1), 1.0);
         }
     }
 }

@@ -23,7 +23,7 @@
 //! Bars in chunks have all this done for many of them at once, as `pieces.rs` tells. A bar that comes
 //! alone takes the same steps.
 
-use super::delay::Ring;
+use super::delay::{Ring, Trail};
 use super::pieces::{CALM, CHUNK, CHUNKS, Joint, Row, SMALL, Small, Step, Take, on_ones, split};
 use super::recurrence::Isa;
 use super::{NAN, Results, Watch, all_below};
@@ -171,6 +171,9 @@ impl Fold<1> for Largest {
     }
 }
 
+/// Bars that windows of more than 31 are put together of at a time.
+const STRETCH: usize = 2 * CHUNKS * CHUNK;
+
 /// The pieces of 1, 2, 4, ... bars that end at each bar, and the windows put together from them.
 #[derive(Clone)]
 struct Tree<F, const P: usize> {
@@ -181,8 +184,8 @@ struct Tree<F, const P: usize> {
     steps: Vec<Step>,
     /// The last pieces of up to a chunk of bars, that of bar `t` at `t` modulo [`CHUNK`].
     small: Small<P>,
-    /// The last `2^k` pieces of `2^k` bars, for each longer `k` a ring for each of the `P` numbers.
-    long: Vec<[Ring; P]>,
+    /// The last `2^k` pieces of `2^k` bars, for each longer `k` and the one before; none if there is no longer one.
+    long: Vec<[Trail; P]>,
     /// The inputs of the last window: all that has to be saved.
     inputs: Ring,
     bars: usize,
@@ -201,14 +204,21 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         for level in (0..levels).filter(|level| period >> level & 1 == 1) {
             steps.push(Step::new(period, level));
         }
-        long.try_reserve_exact(levels.saturating_sub(SMALL))
-            .map_err(|_| Error::Memory)?;
-        for level in SMALL..levels {
-            let mut rings = core::array::from_fn(|_| Ring::default());
-            for ring in &mut rings {
-                *ring = Ring::new(1 << level)?;
+        if levels > SMALL {
+            long.try_reserve_exact(levels + 1 - SMALL)
+                .map_err(|_| Error::Memory)?;
+            for level in SMALL - 1..levels {
+                let mut trails = core::array::from_fn(|_| Trail::default());
+                // Of the longest piece there is none that is made of it.
+                let reach = match steps.last() {
+                    Some(step) if level == step.level => step.newer,
+                    _ => 1 << level,
+                };
+                for trail in &mut trails {
+                    *trail = Trail::new(reach, STRETCH)?;
+                }
+                long.push(trails);
             }
-            long.push(rings);
         }
         Ok(Self {
             period,
@@ -266,9 +276,13 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         turn(self.small.as_flattened_mut(), phase);
         let present = self.present >= self.period - 1 && self.per_degree.is_finite();
         let (calm, all_present) = self.look(bars);
-        self.in_rows(take.filter(|_| calm), x, out, calm);
+        match take {
+            Some(take) if calm && !self.long.is_empty() => self.in_registers(take, x, out),
+            _ => self.in_rows(x, out, calm),
+        }
         turn(self.small.as_flattened_mut(), CHUNK - phase);
-        self.inputs.push(self.bars.wrapping_sub(bars.len()), bars);
+        self.inputs.push(self.bars, bars);
+        self.bars = self.bars.wrapping_add(bars.len());
         Results::numbers_if(calm && present && all_present)
     }
 
@@ -300,15 +314,40 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         Some(results)
     }
 
-    /// Takes chunks, some at a time, whose pieces are in rows in memory.
+    /// Takes chunks of numbers that are calm, by `take` as far as pieces of a chunk go.
     #[inline(always)]
-    fn in_rows(
+    fn in_registers(
         &mut self,
-        take: Option<Take<P>>,
+        take: Take<P>,
         x: &[[f64; CHUNK]],
         mut out: [&mut [[f64; CHUNK]]; P],
-        calm: bool,
     ) {
+        let short = self.steps.partition_point(|step| step.level < SMALL);
+        for (number, x) in x.chunks(STRETCH / CHUNK).enumerate() {
+            let at = number * (STRETCH / CHUNK);
+            let mut out = out.each_mut().map(|out| &mut out[at..at + x.len()]);
+            let [chunks, ..] = &mut self.long[..] else {
+                return;
+            };
+            let count = x.as_flattened().len();
+            let longest = chunks
+                .each_mut()
+                .map(|trail| trail.next(count).as_chunks_mut().0);
+            take(
+                x,
+                &mut self.small,
+                Some(longest),
+                &self.steps[..short],
+                None,
+                &mut out,
+            );
+            self.longer(out.map(<[_]>::as_flattened_mut), true);
+        }
+    }
+
+    /// Takes chunks, some at a time, whose pieces are in rows in memory.
+    #[inline(always)]
+    fn in_rows(&mut self, x: &[[f64; CHUNK]], mut out: [&mut [[f64; CHUNK]]; P], calm: bool) {
         let short = self.steps.partition_point(|step| step.level < SMALL);
         let mut rows: [[Row; P]; SMALL] = [[[[0.0; CHUNK]; 1 + CHUNKS]; P]; SMALL];
         for (row, small) in rows
@@ -318,88 +357,74 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         {
             row[0] = *small;
         }
+        let top = self.period.ilog2() as usize;
         for (number, x) in x.chunks(CHUNKS).enumerate() {
-            let at = number * CHUNKS;
-            let count = x.len();
-            let mut out = out.each_mut().map(|out| &mut out[at..at + count]);
-            let steps = &self.steps[..short];
-            if let Some(take) = take {
-                let longest = rows[SMALL - 1].each_mut().map(|row| &mut row[1..]);
-                take(x, &mut self.small, Some(longest), steps, None, &mut out);
-            } else {
-                let top = self.period.ilog2() as usize;
-                form::<F, P>(x, &mut rows[..SMALL.min(1 + top)]);
-                for step in steps {
-                    let pieces = rows[step.level]
-                        .each_ref()
-                        .map(|row| delayed(row, step.newer, count));
-                    apply::<F, P>(step, &mut out, pieces, calm);
-                }
-                for row in rows[..SMALL - 1].as_flattened_mut() {
-                    row[0] = row[count];
-                }
+            let (at, chunks) = (number * CHUNKS, x.len());
+            let count = chunks * CHUNK;
+            let mut out = out
+                .each_mut()
+                .map(|out| out[at..at + chunks].as_flattened_mut());
+            form::<F, P>(x, &mut rows[..SMALL.min(1 + top)]);
+            for step in &self.steps[..short] {
+                let pieces = rows[step.level]
+                    .each_ref()
+                    .map(|row| delayed(row, step.newer, count));
+                apply::<F, P>(step, &mut out, pieces, calm, |result| result);
             }
-            if self.long.is_empty() {
+            if let [trails, ..] = &mut self.long[..] {
+                for (trail, row) in trails.iter_mut().zip(&rows[SMALL - 1]) {
+                    trail.next(count).copy_from_slice(delayed(row, 0, count));
+                }
+                self.longer(out, calm);
+            } else {
                 finish::<F, P>(&mut out, self.per_degree);
-            } else {
-                self.longer(out, &mut rows, count, calm);
             }
-            for row in &mut rows[SMALL - 1] {
-                row[0] = row[count];
+            for row in rows.as_flattened_mut() {
+                row[0] = row[chunks];
             }
-            self.bars = self.bars.wrapping_add(count * CHUNK);
         }
-        if take.is_none() {
-            for (row, small) in rows
-                .as_flattened()
-                .iter()
-                .zip(self.small.as_flattened_mut())
-            {
-                *small = row[0];
-            }
+        for (row, small) in rows
+            .as_flattened()
+            .iter()
+            .zip(self.small.as_flattened_mut())
+        {
+            *small = row[0];
         }
     }
 
-    /// Goes on with the pieces of more bars than a chunk has. They are formed in rows of shorter ones that are
-    /// not needed any more, except for what those begin with.
+    /// Goes on with the pieces of more bars than a chunk has, from those of a chunk that have been written to their trails.
     #[inline(always)]
-    fn longer(
-        &mut self,
-        mut out: [&mut [[f64; CHUNK]]; P],
-        rows: &mut [[Row; P]; SMALL],
-        count: usize,
-        calm: bool,
-    ) {
-        let [earlier, now, .., last] = rows;
-        let mut now = now.each_mut().map(|row| &mut row[1..=count]);
-        let mut earlier = earlier.each_mut().map(|row| &mut row[1..=count]);
-        for (now, last) in now.iter_mut().zip(&*last) {
-            now.copy_from_slice(&last[1..=count]);
-        }
-        let before = last.each_ref().map(|row| &row[..count]);
-        combine(&mut now, before, |newer, older| F::join(older, newer));
-        for index in 0..self.long.len() {
-            let level = SMALL + index;
+    fn longer(&mut self, mut out: [&mut [f64]; P], calm: bool) {
+        let (count, per_degree) = (out[0].len(), self.per_degree);
+        let longest = self.long.len().saturating_sub(1);
+        for index in 1..=longest {
+            let (shorter, longer) = self.long.split_at_mut(index);
+            let ([.., shorter], [pieces, ..]) = (shorter, longer) else {
+                return;
+            };
+            let older = shorter
+                .each_ref()
+                .map(|trail| trail.delayed(CHUNK << (index - 1), count));
+            let newer = shorter.each_ref().map(|trail| trail.delayed(0, count));
+            let joined = pieces.each_mut().map(|trail| trail.next(count));
+            abreast(joined, [older, newer], |_, [older, newer]| {
+                F::join(older, newer)
+            });
+            let level = SMALL - 1 + index;
             if let Some(step) = self.steps.iter().find(|step| step.level == level) {
-                delay(&self.long[index], self.bars, step.newer, &now, &mut earlier);
-                apply::<F, P>(step, &mut out, earlier.each_ref().map(|row| &**row), calm);
-            }
-            let longer_follow = index + 1 < self.long.len();
-            if longer_follow {
-                delay(&self.long[index], self.bars, 1 << level, &now, &mut earlier);
-            }
-            for (ring, now) in self.long[index].iter_mut().zip(&now) {
-                ring.push(self.bars, now.as_flattened());
-            }
-            if longer_follow {
-                combine(
-                    &mut now,
-                    earlier.each_ref().map(|row| &**row),
-                    |newer, older| F::join(older, newer),
-                );
+                let pieces = pieces
+                    .each_ref()
+                    .map(|trail| trail.delayed(step.newer, count));
+                if index < longest {
+                    apply::<F, P>(step, &mut out, pieces, calm, |result| result);
+                } else {
+                    // The longest piece is the last one. While the divider takes square roots, there is this to do.
+                    apply::<F, P>(step, &mut out, pieces, calm, |result| {
+                        F::finished(result, per_degree)
+                    });
+                }
             }
         }
-        finish::<F, P>(&mut out, self.per_degree);
     }
 
     /// Takes one value; returns the result for the window that ends there.
@@ -409,29 +434,33 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         let back = |by: usize| self.bars.wrapping_sub(by);
         let mut result = [NAN; P];
         let mut piece = F::leaf(x);
-        for level in 0..SMALL + self.long.len() {
-            let len = 1 << level;
-            if len > self.period {
-                break;
-            }
+        let top = self.period.ilog2() as usize;
+        for level in 0..=top {
+            let trails = (level + 1).checked_sub(SMALL);
             if let Some(step) = self.steps.iter().find(|step| step.level == level) {
-                let older = core::array::from_fn(|p| match step.newer {
-                    0 => piece[p],
-                    by if level < SMALL => self.small[level][p][back(by) % CHUNK],
-                    by => self.long[level - SMALL][p].at(back(by)),
+                let older = core::array::from_fn(|p| match (step.newer, trails) {
+                    (0, _) => piece[p],
+                    (by, Some(trails)) if level >= SMALL => self.long[trails][p].at(by),
+                    (by, _) => self.small[level][p][back(by) % CHUNK],
                 });
                 result = apply_one::<F, P>(step, result, older, calm);
             }
-            // Before a value is replaced, it is what the new one joins where there are as many as bars in a piece.
-            let older = core::array::from_fn(|p| {
+            let len = 1 << level;
+            let mut older = [NAN; P];
+            for p in 0..P {
                 if level < SMALL {
-                    let older = self.small[level][p][back(len) % CHUNK];
-                    self.small[level][p][self.bars % CHUNK] = piece[p];
-                    older
-                } else {
-                    self.long[level - SMALL][p].replace(self.bars, piece[p])
+                    // Before a value is replaced, it is what the new one joins where there are as many as bars in a piece.
+                    let pieces = &mut self.small[level][p];
+                    older[p] = pieces[back(len) % CHUNK];
+                    pieces[self.bars % CHUNK] = piece[p];
                 }
-            });
+                if let Some(trails) = trails.and_then(|trails| self.long.get_mut(trails)) {
+                    if level >= SMALL && level < top {
+                        older[p] = trails[p].at(len);
+                    }
+                    trails[p].push(piece[p]);
+                }
+            }
             piece = F::join(older, piece);
         }
         self.inputs.push(self.bars, &[x]);
@@ -466,7 +495,7 @@ impl<F: Fold<P>, const P: usize> Tree<F, P> {
         self.long
             .as_flattened_mut()
             .iter_mut()
-            .for_each(Ring::clear);
+            .for_each(Trail::clear);
         self.inputs.clear();
         self.bars = 0;
         self.calm = usize::MAX;
@@ -564,70 +593,50 @@ fn apply_one<F: Fold<P>, const P: usize>(
     }
 }
 
-/// Replaces the results for windows, from those for their newer parts and older pieces.
+/// Replaces the results for windows, from those for their newer parts and older pieces, by what `then` makes of them.
 #[inline(always)]
 fn apply<F: Fold<P>, const P: usize>(
     step: &Step,
-    out: &mut [&mut [[f64; CHUNK]]; P],
-    pieces: [&[[f64; CHUNK]]; P],
+    out: &mut [&mut [f64]; P],
+    pieces: [&[f64]; P],
     calm: bool,
+    then: impl Fn([f64; P]) -> [f64; P],
 ) {
     // One loop for each case, so that each can be vectorised.
     if step.newer == 0 {
-        combine(out, pieces, |_, piece| F::first(piece, &step.joint));
+        combine(out, pieces, |_, piece| then(F::first(piece, &step.joint)));
     } else if calm {
         combine(out, pieces, |newer, piece| {
-            F::extended(newer, piece, &step.joint)
+            then(F::extended(newer, piece, &step.joint))
         });
     } else {
         combine(out, pieces, |newer, piece| {
-            F::extended_wild(newer, piece, &step.joint)
+            then(F::extended_wild(newer, piece, &step.joint))
         });
     }
 }
 
 /// Replaces results for whole windows by what becomes of them.
 #[inline(always)]
-fn finish<F: Fold<P>, const P: usize>(out: &mut [&mut [[f64; CHUNK]]; P], per_degree: f64) {
-    // There is no piece at their places, so any row will do.
-    let none = [&[[0.0; CHUNK]; CHUNKS][..out[0].len()]; P];
-    combine(out, none, |result, _| F::finished(result, per_degree));
+fn finish<F: Fold<P>, const P: usize>(out: &mut [&mut [f64]; P], per_degree: f64) {
+    let out = out.each_mut().map(|out| &mut **out);
+    abreast(out, [], |result, []| F::finished(result, per_degree));
 }
 
 /// The pieces of a row that end some bars earlier than those of the last chunks, at most a chunk.
 #[inline(always)]
-fn delayed(row: &Row, by: usize, count: usize) -> &[[f64; CHUNK]] {
-    row.as_flattened()[CHUNK - by..][..count * CHUNK]
-        .as_chunks()
-        .0
-}
-
-/// Writes the pieces that end some bars earlier than those of now, at most as many as rings hold.
-#[inline(always)]
-fn delay<const P: usize>(
-    rings: &[Ring; P],
-    bars: usize,
-    by: usize,
-    now: &[&mut [[f64; CHUNK]]; P],
-    earlier: &mut [&mut [[f64; CHUNK]]; P],
-) {
-    for ((ring, now), earlier) in rings.iter().zip(now).zip(earlier) {
-        let earlier = earlier.as_flattened_mut();
-        ring.delayed(bars, now.as_flattened(), by, |at, old| {
-            earlier[at].copy_from_slice(old);
-        });
-    }
+fn delayed(row: &Row, by: usize, count: usize) -> &[f64] {
+    &row.as_flattened()[CHUNK - by..][..count]
 }
 
 /// Replaces each of some results by what becomes of it with the piece at its place.
 #[inline(always)]
 fn combine<const P: usize>(
-    results: &mut [&mut [[f64; CHUNK]]; P],
-    pieces: [&[[f64; CHUNK]]; P],
+    results: &mut [&mut [f64]; P],
+    pieces: [&[f64]; P],
     with: impl Fn([f64; P], [f64; P]) -> [f64; P],
 ) {
-    let results = results.each_mut().map(|results| results.as_flattened_mut());
-    let pieces = pieces.map(<[[f64; CHUNK]]>::as_flattened);
+    let results = results.each_mut().map(|results| &mut **results);
     abreast(results, [pieces], |result, [piece]| with(result, piece));
 }
 
