@@ -70,6 +70,7 @@ accuracy: setup ## measure errors, here and elsewhere; writes docs/accuracy.md
 bench: bench-peers ## measure speed and memory beside others; writes docs/performance.md; ARGS=--long: 100,000,000 bars
 	$(BIN)/python -m benchmarks run $(ARGS)
 	$(BIN)/python -m benchmarks.many
+	$(BIN)/python -m benchmarks.windows
 
 bench-store: setup ## measure when the store beats computing; writes docs/store.md
 	$(BIN)/python -m benchmarks.store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import compare, peers, report, table, targets, timing
+from benchmarks import compare, peers, report, table, targets, timing, windows
 from benchmarks.record import HISTORY, Instructions, Memory, Record, RecordError, last, load
 from benchmarks.timing import Contender, Timing, interleaved
 
@@ -238,6 +238,19 @@ def test_page_is_that_of_the_last_record() -> None:
 def test_whatever_was_measured_has_a_row() -> None:
     one = record(("ema", 100, "native", 2e-6), ("ema", 100, "copy", 1e-6))
     assert "| `ema` | 2 | 0.5 |" in "\n".join(report.ratios(one)).replace("0.50", "0.5")
+
+
+def test_windows_stand_beside_those_who_have_them() -> None:
+    names = windows.operations()
+    assert {"sma", "bollinger", "zscore"} <= set(names)
+    native, other = Timing(1e-3, 1e-3, 3), Timing(3e-3, 3e-3, 3)
+    timings = {("sma", 20): {"native": native, "TA-Lib": other}, ("zscore", 50): {"native": native}}
+    assert list(windows.table(timings)) == [
+        "| operation | bars | native, ns a bar | TA-Lib |",
+        "| --- | ---: | ---: | ---: |",
+        "| `sma` | 20 | 20 | 3.00 |",
+        "| `zscore` | 50 | 20 |  |",
+    ]
 
 
 # --- contenders ---
