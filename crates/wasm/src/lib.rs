@@ -5,7 +5,7 @@
 //! call costs microseconds, and more for each parameter: hence two, and one operation for a whole run.
 //!
 //! An argument block is a row of words (`usize`, four bytes on wasm32) that the host writes and the
-//! module overwrites with its answer:
+//! module overwrites with its answer, where it has one:
 //!
 //! | operation | second argument, or words in | result, or words out |
 //! |---|---|---|
