@@ -217,6 +217,14 @@ def filled(page: str, generated: dict[str, str]) -> str:
     return page
 
 
+def fill_in(name: str, lines: list[str]) -> None:
+    """Print a part that is made by itself, and replace that of the page."""
+    text = "\n".join(lines)
+    page = filled(PAGE.read_text(encoding="utf-8"), {name: text})
+    PAGE.write_text(page, encoding="utf-8")
+    print(text)
+
+
 def chart(record: Record, path: Path = CHART) -> None:
     """Draw bars a second, for each operation and everybody who has it."""
     import matplotlib as mpl

@@ -16,11 +16,9 @@ from tests.oracles import ORACLES
 import indicator_cache as ic
 
 from . import machine, peers
-from .report import DOCS, digits, filled, row
+from .report import digits, fill_in, row
 from .table import BACKTEST, PANDAS, bars_of, defaults
 from .timing import Contender, Timing, interleaved
-
-PAGE = DOCS / "performance.md"
 
 PERIODS = (10, 20, 31, 50, 63, 64, 100, 200, 500)
 
@@ -81,9 +79,7 @@ def main() -> int:
     """Measure, and fill in the page."""
     path = machine.facts()["native path"]
     lines = [f"On {path}, one thread, {BACKTEST:,} bars.", "", *table(measure())]
-    page = filled(PAGE.read_text(encoding="utf-8"), {"windows": "\n".join(lines)})
-    PAGE.write_text(page, encoding="utf-8")
-    print("\n".join(lines))
+    fill_in("windows", lines)
     return 0
 
 

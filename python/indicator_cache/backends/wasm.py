@@ -97,7 +97,7 @@ def _callable(function: Any, store: wasmtime.Store) -> Callable[[int, int], int]
         # Arguments, and then results.
         values = (ffi.wasmtime_val_raw_t * 2)()
         first, second = values
-        first.i32 = second.i32 = 0
+        first.i64 = second.i64 = 0
         context, address = store._context(), ctypes.byref(function._func)
         error_from: Any = wasmtime.WasmtimeError._from_ptr
         trap_from: Any = wasmtime.Trap._from_ptr
@@ -105,7 +105,8 @@ def _callable(function: Any, store: wasmtime.Store) -> Callable[[int, int], int]
         return documented
 
     def quick(operation: int, argument: int) -> int:
-        first.i32, second.i32 = operation, argument
+        # None of them is negative, and the whole of a value is to be filled.
+        first.i64, second.i64 = operation, argument
         error: Any = call(context, address, values, 2, trap_address)
         if error:
             raise error_from(error)
