@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -182,6 +183,65 @@ def test_memory_that_moves_when_it_grows(long_bars: Bars) -> None:
         places.add(np.frombuffer(instance._bytes, np.uint8).ctypes.data)
     assert min(len(sizes), len(places)) > 1
     assert values == ic.ema([10.0, 5e3, 2e4, 8e4] * 2, 3).tolist()
+
+
+class Interrupted:
+    """A column, to whose parts something is done whenever one has been written."""
+
+    def __init__(self, column: Array, interruption: Callable[[], None]) -> None:
+        self.column, self.interruption = column, interruption
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    def __setitem__(self, place: slice, values: Array) -> None:
+        self.column[place] = values
+        self.interruption()
+
+
+@pytest.mark.parametrize("instances", [8, 1])
+def test_what_interrupts_a_call_does_not_change_it(
+    long_bars: Bars, instances: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal's handler runs in the middle of whatever its thread does, and may compute."""
+    monkeypatch.setattr(wasm, "_INSTANCES", instances)
+    backend, native = WasmBackend(), ic.backends.resolve("native")
+    ema, sma = (ic.catalog()[name] for name in ("ema", "sma"))
+    x, short = long_bars["close"], walk(100)
+    stream, other = backend.machine(ema, (20,)), backend.machine(sma, (7,))
+    refused: list[str] = []
+
+    def handler() -> None:
+        assert run(backend, "macd", short) == run(native, "macd", short)
+        assert backend.machine(sma, (1,)).update((2.0,)) == (2.0,)
+        with pytest.raises(ic.BackendError) as caught:
+            other.update((1.5,))
+        refused.append(str(caught.value))
+
+    found, expected = np.empty(len(x)), np.empty(len(x))
+    stream.run([x], [Interrupted(found, handler)])  # type: ignore[list-item]
+    native.run(ema, (20,), [x], [expected])
+    assert found.tobytes() == expected.tobytes()
+    assert len(refused) > 3
+    assert set(refused) == {
+        "this state's WebAssembly instance is in a call that this one interrupts"
+    }
+    assert (stream.bars, other.bars) == (len(x), 0)
+
+
+def test_a_stream_that_stopped_among_its_bars_is_lost(long_bars: Bars) -> None:
+    """Nobody could tell which of them it has taken."""
+    backend, x = WasmBackend(), long_bars["close"]
+    stream, found = backend.machine(ic.catalog()["ema"], (20,)), np.empty(len(x))
+
+    def handler() -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        stream.run([x], [Interrupted(found, handler)])  # type: ignore[list-item]
+    with pytest.raises(ic.BackendError, match="lost"):
+        stream.update((1.0,))
+    assert backend.machine(ic.catalog()["sma"], (1,)).update((2.0,)) == (2.0,)
 
 
 def test_calls_as_wasmtime_documents_them(monkeypatch: pytest.MonkeyPatch) -> None:

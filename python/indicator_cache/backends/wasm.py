@@ -130,6 +130,9 @@ class _Instance:
         self.lock = threading.RLock()
         #: Whether a call failed in the middle. Nothing in it can be relied upon then.
         self.broken = False
+        #: Whether a call is under way. Who gets the lock and finds this is what interrupted it in
+        #: its own thread, a signal's handler, and must not change what was put into memory for it.
+        self.busy = False
         #: Machines whose owners have gone, to be dropped at the next opportunity.
         self.orphans: list[int] = []
         self._fuel = fuel
@@ -147,15 +150,17 @@ class _Instance:
         self._columns = self._columns_size = 0
 
     def __enter__(self) -> Self:
+        self.busy = True
         try:
             while self.orphans and not self.broken:
                 self.drop(self.orphans.pop())
         except BaseException:
-            self.lock.release()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.busy = False
         self.lock.release()
 
     def close(self) -> None:
@@ -376,11 +381,14 @@ class Machine:
         """Give exclusive use of the instance, in a ``with`` statement."""
         instance = self._instance
         instance.lock.acquire()
-        if instance.broken:
+        reason = ""
+        if instance.busy:
+            reason = "this state's WebAssembly instance is in a call that this one interrupts"
+        elif instance.broken:
+            reason = "this state was lost when its WebAssembly instance failed in another call"
+        if reason:
             instance.lock.release()
-            raise BackendError(
-                "this state was lost when its WebAssembly instance failed in another call"
-            )
+            raise BackendError(reason)
         return instance
 
     @property
@@ -392,7 +400,15 @@ class Machine:
     def run(self, inputs: Sequence[FloatArray], outputs: Sequence[FloatArray]) -> None:
         """Take the next bars, filling `outputs` in place."""
         with self._alone() as instance:
-            instance.run(self._handle, inputs, outputs)
+            try:
+                instance.run(self._handle, inputs, outputs)
+            except MemoryError:
+                # There was no room for the bars, of which none has been taken.
+                raise
+            except BaseException:
+                # Perhaps some have been.
+                instance.broken = True
+                raise
 
     def update(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """Take one bar; return a value for each output."""
@@ -452,7 +468,8 @@ class WasmBackend(PlainBackend):
         )
         self._instances: list[_Instance] = []
         self._alive: weakref.WeakSet[_Instance] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        # Whatever interrupts a thread may ask for an instance, too.
+        self._lock = threading.RLock()
         # wasmtime's own finalisers fail noisily once the interpreter is being taken apart.
         self._shared: list[wasmtime.Engine | wasmtime.Module] = []
         weakref.finalize(self, _close, self._alive, self._shared)
@@ -502,7 +519,9 @@ class WasmBackend(PlainBackend):
             self._instances = [instance for instance in self._instances if not instance.broken]
             for instance in self._instances:
                 if instance.lock.acquire(blocking=False):
-                    return instance
+                    if not instance.busy:
+                        return instance
+                    instance.lock.release()
             if len(self._instances) < _INSTANCES:
                 instance = self._new_instance()
                 instance.lock.acquire()
@@ -510,6 +529,10 @@ class WasmBackend(PlainBackend):
                 return instance
         instance = self._instances[threading.get_ident() % len(self._instances)]
         instance.lock.acquire()
+        if instance.busy:
+            instance.lock.release()
+            instance = self._new_instance()
+            instance.lock.acquire()
         return instance
 
     def machine(self, spec: IndicatorSpec, params: tuple[Value, ...]) -> Machine:
