@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
+from tests.bars import Array
 from tests.oracles import ORACLES
 
 import indicator_cache as ic
@@ -38,14 +39,15 @@ def operations() -> list[str]:
 
 
 def contenders(
-    name: str, period: int, functions: dict[str, peers.Functions]
+    name: str, period: int, x: Array, functions: dict[str, peers.Functions]
 ) -> dict[str, Contender]:
     """Return everybody who has an operation, ready to be called."""
     spec = ic.catalog()[name]
-    x = bars_of(BACKTEST)["close"]
     params: list[Any] = [period, *defaults(spec)[1:]]
-    found = {"native": Contender(partial(getattr(ic, name), x, *params))}
-    found[PANDAS] = Contender(partial(ORACLES[name], pd.Series(x), *params))
+    found = {
+        "native": Contender(partial(getattr(ic, name), x, *params)),
+        PANDAS: Contender(partial(ORACLES[name], pd.Series(x), *params)),
+    }
     for who, its in functions.items():
         if name in its:
             found[who] = Contender(partial(its[name], x, *params))
@@ -55,9 +57,10 @@ def contenders(
 def measure() -> Timings:
     """Time them all."""
     functions, _, _ = peers.installed()
+    x = bars_of(BACKTEST)["close"]
     with ic.use_backend("native"):
         return {
-            (name, period): interleaved(contenders(name, period, functions), ALLOWANCE)
+            (name, period): interleaved(contenders(name, period, x, functions), ALLOWANCE)
             for name in operations()
             for period in PERIODS
         }

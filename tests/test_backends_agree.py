@@ -176,13 +176,14 @@ def test_memory_that_moves_when_it_grows(long_bars: Bars) -> None:
     sizes, places = set(), set()
     values: list[float] = []
     # Few bars take one call, in the middle of which it grows.
-    for bars, period in itertools.product((walk(100), long_bars), (10, 5_000, 20_000, 80_000)):
+    periods = 10, 5_000, 20_000, 80_000, 320_000
+    for bars, period in itertools.product((walk(100), long_bars), periods):
         assert run(backend, "sma", bars, period=period) == run(native, "sma", bars, period=period)
         values += stream.update((float(period),))
         sizes.add(len(instance._bytes))
         places.add(np.frombuffer(instance._bytes, np.uint8).ctypes.data)
     assert min(len(sizes), len(places)) > 1
-    assert values == ic.ema([10.0, 5e3, 2e4, 8e4] * 2, 3).tolist()
+    assert values == ic.ema([10.0, 5e3, 2e4, 8e4, 3.2e5] * 2, 3).tolist()
 
 
 class Interrupted:

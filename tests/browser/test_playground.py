@@ -294,6 +294,7 @@ def test_a_bad_file_is_told_the_line_and_the_reason(
 ) -> None:
     before = shown_digests(playground)
     drop(playground, "bad.csv", content)
+    playground.wait_for_selector("#error:visible")
     assert playground.inner_text("#error").startswith(f"bad.csv was not read. {message}")
     # Nothing else changed.
     assert shown_digests(playground) == before
@@ -442,6 +443,7 @@ def test_screens(visit: Open, screen: str, width: int, height: int, scheme: str)
     for name in ("macd", "rsi"):
         add(page, name)
     drop(page, "prices.csv", "date,close\n2024-01-02,ten\n")
+    page.wait_for_selector("#error:visible")
     page.select_option("#speed", "Infinity")
     page.click("#play")
     page.wait_for_selector("#replayed.good")

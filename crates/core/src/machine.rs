@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::kernel::Extension;
 use crate::kernel::{BLOCK, Isa, Kernel, MAX_SCRATCH, Machine, Results, Scratch};
 use crate::primitives::canonical;
+use crate::primitives::delay::LINE;
 use crate::primitives::recurrence::BARS;
 use crate::spec::{MAX_INPUTS, MAX_OUTPUTS, Spec};
 use crate::state::{self, Header, MOST_BARS, Reader, Writer};
@@ -156,9 +157,6 @@ const STRETCH: usize = 8 * BLOCK;
 /// written, not read, since memory that nobody has written to would be given out twice.
 #[inline(never)]
 fn fetch(inputs: &[&[f64]], outputs: &mut [&mut [f64]], stretch: Range<usize>) {
-    /// Numbers in a line of the processor's cache.
-    const LINE: usize = 8;
-
     let mut bits = 0;
     for input in inputs {
         for number in input[stretch.clone()].iter().step_by(LINE) {

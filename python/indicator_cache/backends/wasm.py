@@ -193,7 +193,7 @@ class _Instance:
     ) -> None:
         """Create, run and drop: in one call where one block is enough."""
         width = len(inputs) + len(outputs)
-        if len(inputs[0]) <= self._reserve(min(len(inputs[0]), _BLOCK_NUMBERS // width), width):
+        if len(inputs[0]) <= self._reserve(len(inputs[0]), width):
             start = (_COMPUTE, spec.position, *self._write(spec.numbers(params)))
             self._blocks(start, inputs, outputs)
             return
@@ -217,7 +217,7 @@ class _Instance:
         if not bars:
             return
         operation, *arguments = start_of
-        block = self._reserve(min(bars, _BLOCK_NUMBERS // width), width)
+        block = self._reserve(bars, width)
         step = block * _NUMBER.itemsize
         addresses = range(self._columns, self._columns + width * step, step)
         # The same, counted in numbers.
@@ -282,7 +282,8 @@ class _Instance:
         return address
 
     def _reserve(self, bars: int, width: int) -> int:
-        """Make room for `width` columns of as many bars as fit, at most `bars`; return how many."""
+        """Make room for columns of `bars`, or of as many as fit and go at once; return how many."""
+        bars = min(bars, _BLOCK_NUMBERS // width)
         while True:
             size = bars * width * _NUMBER.itemsize
             if size <= self._columns_size:

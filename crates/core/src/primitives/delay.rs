@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Numbers in a line of the processor's cache.
-const LINE: usize = 8;
+pub(crate) const LINE: usize = 8;
 
 /// The last values of a column, at least `capacity` of them, NaN before the first.
 ///
